@@ -1,4 +1,4 @@
-"""Finds the error in a harness's log."""
+"""Finds errors and warnings in a harness's log."""
 
 from __future__ import annotations
 
@@ -39,3 +39,11 @@ def _join_last_paragraph(lines: list[str]) -> str:
         elif paragraph:
             break
     return " ".join(paragraph if len(paragraph) <= _FOLDED_LINES else paragraph[-1:])
+
+
+def holds_text(log: Path, text: str) -> bool:
+    """Whether the log holds a text."""
+    try:
+        return text in log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False

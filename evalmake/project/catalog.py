@@ -151,19 +151,28 @@ def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> lis
 
 def _takes_judge(entry: Entry) -> bool:
     """Whether a benchmark requires a judge that you can name by `judge = MODEL`."""
-    return "judge" in entry.keys.get("extra", {}) and "judge" in entry.requires and "judge" not in entry.lacks
+    takes = "azure_judge" in entry.keys or "judge" in entry.keys.get("extra", {})
+    return takes and "judge" in entry.requires and "judge" not in entry.lacks
 
 
 def find_lacks(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Which of `judge` and `limit` a task has no place for; empty for one that the catalog does not have.
+    """Which of `judge` and `limit` a task has no place for; empty for one that the catalog does not have."""
+    entry = _find_entry(values)
+    return entry.lacks if entry else ()
 
-    A task of a wheel, as `garak.garak`, is that of the container.
-    """
+
+def find_keys(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The keys that the catalog gives a task; none for one that it does not have."""
+    entry = _find_entry(values)
+    return entry.keys if entry else {}
+
+
+def _find_entry(values: Mapping[str, Any]) -> Entry | None:
+    """The task of a benchmark's keys; that of a wheel, as `garak.garak`, is that of the container."""
     task = str(values.get("task"))
     framework, _, name = task.rpartition(".")
     entry = _index_by_task().get((str(values.get("image")), task))
-    entry = entry or read_entries().get(f"{spell_name(framework)}.{spell_name(name)}")
-    return entry.lacks if entry else ()
+    return entry or read_entries().get(f"{spell_name(framework)}.{spell_name(name)}")
 
 
 @cache

@@ -54,14 +54,16 @@ def command(node: Node) -> Command:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
-    """An evaluation of every benchmark of the catalog, by the benchmark's name."""
+    """An evaluation of every benchmark of the catalog, by the benchmark's name; with a judge where it must have one."""
     kinds: dict[str, list[str]] = {}
+    judged = {entry.name: f"judged-{entry.name}" for entry in read_entries().values() if "azure_judge" in entry.keys}
     for entry in read_entries().values():
-        kinds.setdefault(entry.endpoint, []).append(entry.name)
+        kinds.setdefault(entry.endpoint, []).append(judged.get(entry.name, entry.name))
     evals = [asked(f"of-{k}", k, f"benchmark in [{', '.join(n)}]") for k, n in kinds.items()]
-    text = 'include "catalog:*"' + MODELS + "".join(evals)
+    children = [f"benchmark {child} from {name} {{ judge = chat }}\n" for name, child in judged.items()]
+    text = 'include "catalog:*"' + MODELS + "".join([*children, *evals])
     found = nodes(tmp_path_factory.mktemp("all"), text)
-    return {node.evaluation.benchmark.name: node for node in found.values()}
+    return {node.evaluation.benchmark.name.removeprefix("judged-"): node for node in found.values()}
 
 
 def test_every_benchmark_plans(everything: dict[str, Node]) -> None:
@@ -74,8 +76,9 @@ def test_every_benchmark_plans(everything: dict[str, Node]) -> None:
 def test_a_declaration_is_what_the_index_says(everything: dict[str, Node]) -> None:
     """Also what a file says only once, in its defaults; and its command says the same, and asks there."""
     for entry in read_entries().values():
-        values = everything[entry.name].evaluation.benchmark.fields.values
-        assert unlike(values) == entry.keys, entry.name
+        values = unlike(everything[entry.name].evaluation.benchmark.fields.values)
+        assert values.pop("judge", None) == ("chat" if "azure_judge" in entry.keys else None), entry.name
+        assert values == entry.keys, entry.name
         rendered = command(everything[entry.name])
         made = json.loads(rendered.files["run_config.json"])
         params = entry.keys.get("params", {})
@@ -129,7 +132,7 @@ def test_what_is_shown_is_the_same_benchmark(tmp_path: Path, project: Project) -
     """Pasted instead of included, it is the same action: no other result is asked for."""
     for name in ("simple-evals.aime-2025", "simple-evals.mmlu-pro-aa-v3", "hle.hle"):
         harness = name.partition(".")[0]
-        cell = MODELS + asked("e", "chat", f"benchmark = {name}")
+        cell = MODELS + f"benchmark b from {name} {{ judge = chat }}\n" + asked("e", "chat", "benchmark = b")
         pasted = project.run("catalog", "show", name).stdout
         (one,) = nodes(tmp_path, pasted + cell).values()
         (other,) = nodes(tmp_path, f'include "catalog:{harness}"' + cell).values()

@@ -12,7 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evalmake.gateway.proxy.request_target import ASKABLE_BESIDE_BASE, READABLE_BESIDE_BASE, is_ambiguous
+from evalmake.gateway.proxy.request_target import (
+    ASKABLE_BESIDE_BASE,
+    READABLE_BESIDE_BASE,
+    is_ambiguous,
+    read_azure_path,
+)
 from tests.gateway.gateway_process import CHAT, KEY, Gateway
 from tests.support.http_replies import chat_completion, chunked_reply, http_reply
 from tests.support.repository import ROOT
@@ -307,6 +312,43 @@ def test_nobody_else_gets_in(gateway: Gateway, target: str, token: str) -> None:
         connection.sendall(head.format(**names).encode("latin-1"))
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
     assert not upstream.received
+
+
+def test_a_client_of_azures_gets_in(gateway: Gateway) -> None:
+    """With its path and its `api-key`, of which neither goes upstream; a wrong key does not."""
+    upstream = Upstream([http_reply(chat_completion("yes"))])
+    evaluation = gateway.open_evaluation(upstream, params={"model": "judge"})
+    body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "?"}]})
+    path = "/v1/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+
+    def ask(token: str) -> bytes:
+        head = f"POST /t/{evaluation.key}{path} HTTP/1.1\r\nHost: x\r\napi-key: {token}\r\n"
+        head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        with evaluation.connect() as connection:
+            connection.sendall((head + body).encode())
+            return _until(connection, b"\r\n\r\n")
+
+    assert b" 200 " in ask(evaluation.token)
+    (received,) = upstream.received
+    assert received.target == b"/v1/chat/completions"
+    assert json.loads(received.body)["model"] == "judge"
+    assert not any(name.lower() == b"api-key" for name, _ in received.headers)
+    assert b" 401 " in ask("wrong")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/v1/openai/deployments/d/chat/completions", b"/v1/chat/completions"),
+        (b"/v1/openai/deployments/d/embeddings?api-version=1", b"/v1/embeddings"),
+        (b"/v1/openai/deployments/d/x?api-version=1&y=2", b"/v1/openai/deployments/d/x?api-version=1&y=2"),
+        (b"/v1/openai/deployments/d", b"/v1/openai/deployments/d"),
+        (b"/v1/chat/completions?api-version=1", b"/v1/chat/completions?api-version=1"),
+    ],
+)
+def test_a_path_of_azures_is_one_of_openais(target: bytes, path: bytes) -> None:
+    """Only the whole form is; what is none stays as it is."""
+    assert read_azure_path(target) == path
 
 
 def test_the_root_is_nobodys(gateway: Gateway) -> None:

@@ -161,7 +161,14 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
         ('task = "x.y", endpoint = completions_logprob', "limit = 5", "chat", "needs completions_logprob"),
         ('task = "x.y"', "params = { top_k = 5 }", "chat", "cannot send `top_k`"),
         ('task = "garak.garak"', "limit = 5", "chat", "takes no `limit`"),
-        ('task = "hle.hle", judge = other', "limit = 5", "chat", "takes no `judge`"),
+        (
+            'task = "hle.hle"',
+            "limit = 5",
+            "chat",
+            "needs `judge`: the harness would ask Azure OpenAI, past the gateway",
+        ),
+        ('task = "vlmevalkit.ai2d_judge"', "limit = 5", "vlm", "needs `judge`"),
+        ('task = "x.y", azure_judge = true', "limit = 5", "chat", "needs `judge`"),
         ('task = "vlmevalkit.chartqa", judge = other', "limit = 5", "vlm", "takes no `judge`"),
         ('task = "x.y", means = { a = "b" }', "limit = 5", "chat", "`a` lists no names of metrics"),
     ],
@@ -186,6 +193,46 @@ def test_a_judge_that_the_task_does_not_take_is_an_error(tmp_path: Path) -> None
     (tmp_path / "log").write_text(warning)
     outcome = NemoHarness().outcome(node.evaluation, tmp_path / "out", 0)
     assert outcome.error == "the task takes no `extra.judge`"
+
+
+@pytest.mark.parametrize("task", ["hle.hle", "x.y"])
+def test_a_judge_of_azures_is_told_by_its_variables(tmp_path: Path, task: str) -> None:
+    """The harness has no parameter for it; the catalog says so of a task, and `azure_judge` of another."""
+    known = "" if task == "hle.hle" else ", azure_judge = true"
+    made = command(tmp_path, f'task = "{task}", judge = other, setup = "true"{known}')
+    text = made.files["nemo.sh"]
+    assert "extra.judge" not in text
+    told = run_script(made, tmp_path / "job", "env", EVALMAKE_JUDGE_URL="http://g/t/k/v1", EVALMAKE_JUDGE_API_KEY="t")
+    env = dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
+    assert env["AZURE_OPENAI_ENDPOINT"] == "http://g/t/k/v1"
+    assert env["AZURE_OPENAI_API_KEY"] == "t"
+    assert env["AZURE_OPENAI_DEPLOYMENT_NAME"] == "gpt-4o"
+    plain = command(tmp_path, f'task = "{task}", judge = other, azure_judge = false').files["nemo.sh"]
+    assert "extra.judge.url=" in plain
+    assert "AZURE" not in plain
+
+
+def test_a_judge_of_azures_is_renamed(tmp_path: Path) -> None:
+    """The harness calls it gpt-4o, whatever it is."""
+    for task, renamed in (("hle.hle", True), ("x.y", False)):
+        text = EVALFILE.replace("API", "chat").replace("BENCHMARK", f'task = "{task}", judge = other')
+        (tmp_path / "Evalfile").write_text(text.replace("EVAL", "limit = 5"))
+        (node,) = Workspace.open(tmp_path / "Evalfile").graph(()).nodes.values()
+        assert NemoHarness.renames_judge(node.evaluation.benchmark) == renamed
+
+
+def test_a_harness_that_gave_its_judge_up_has_no_result(tmp_path: Path) -> None:
+    """VLMEvalKit then compares texts, and says so only in its log."""
+    text = EVALFILE.replace("API", "vlm").replace("BENCHMARK", 'task = "vlmevalkit.mmmu_judge", judge = other')
+    (tmp_path / "Evalfile").write_text(text.replace("EVAL", "limit = 5"))
+    (node,) = Workspace.open(tmp_path / "Evalfile").graph(()).nodes.values()
+    read(tmp_path)  # leaves the results
+    (tmp_path / "log").write_text(
+        "UserWarning: OPENAI API is not working properly, will use exact matching for evaluation"
+    )
+    assert "graded without it" in NemoHarness().outcome(node.evaluation, tmp_path / "out", 0).error
+    (tmp_path / "log").write_text("")
+    assert "graded without it" not in NemoHarness().outcome(node.evaluation, tmp_path / "out", 0).error
 
 
 def test_scores_have_nvidias_names(tmp_path: Path) -> None:
@@ -353,7 +400,7 @@ def test_samples_in_nvidias_form_are_taken(tmp_path: Path) -> None:
     assert told[0]["item"] != told[1]["item"]
 
 
-def run_script(made: Command, folder: Path, harness: str) -> subprocess.CompletedProcess[str]:
+def run_script(made: Command, folder: Path, harness: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the job's script in a folder, with a harness that is these lines of shell."""
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/nemo-evaluator").write_text(f"#!/bin/sh\n{harness}\n")
@@ -365,6 +412,7 @@ def run_script(made: Command, folder: Path, harness: str) -> subprocess.Complete
         "EVALMAKE_OUT": str(folder / "out"),
         "EVALMAKE_MODEL_URL": "http://127.0.0.1:9/v1",
         "EVALMAKE_MODEL_NAME": "m",
+        **more,
     }
     words = [word for word in made.argv if word != "{python}"]
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True)

@@ -15,7 +15,7 @@ from evalmake.gateway.proxy.harness_connection import HarnessConnection
 from evalmake.gateway.proxy.progress_posts import ProgressPosts
 from evalmake.gateway.proxy.rate_limits import RequestLimits
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
-from evalmake.gateway.proxy.request_target import is_ambiguous, is_served
+from evalmake.gateway.proxy.request_target import is_ambiguous, is_served, read_azure_path
 from evalmake.gateway.proxy.sessions import AdmittedSession, SessionRegistry
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.reply_cache.cache import ReplyCache
@@ -105,7 +105,10 @@ class Gateway:
         return compare_digest(prove_secrets(self._secrets, nonce.decode("latin-1")).encode(), proof)
 
     def _admit(self, key: str, request: Request) -> AdmittedSession | None:
-        return self.sessions.admit(key, find_header(request.headers, b"authorization"))
+        """The evaluation whose token the request carries: in `Authorization`, or as Azure's clients in `api-key`."""
+        found = self.sessions.admit(key, find_header(request.headers, b"authorization"))
+        azure_key = b"" if found else find_header(request.headers, b"api-key")
+        return self.sessions.admit(key, b"Bearer " + azure_key) if azure_key else found
 
     def write_records(self) -> None:
         """Write every evaluation's rows and sums, and post their progress."""
@@ -163,6 +166,6 @@ def _open_cache(settings: GatewaySettings) -> tuple[ReplyCache | None, str]:
 
 
 def _split_target(target: bytes) -> tuple[str, bytes]:
-    """The evaluation's key, and what follows it."""
+    """The evaluation's key, and what follows it, as a path of OpenAI's API."""
     key, slash, rest = target[len(_PREFIX) :].partition(b"/")
-    return key.decode("latin-1"), slash + rest
+    return key.decode("latin-1"), read_azure_path(slash + rest)

@@ -17,6 +17,8 @@ _NEVER = re.compile(rb"[\\#]|[^!-~]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _MOST_ENCODINGS = 3
 _BASE = b"/v1"
+_AZURE_START = b"/v1/openai/deployments/"
+_AZURE = re.compile(_AZURE_START + rb"[^/?]+(/[^?]*)(\?api-version=[^&]*)?")
 READABLE_BESIDE_BASE = frozenset(
     {b"/health", b"/ping", b"/metrics", b"/version", b"/info", b"/get_model_info", b"/tokenizer_info"}
 )
@@ -32,6 +34,17 @@ def is_ambiguous(target: bytes) -> bool:
     if not target.translate(None, _PLAIN) and b"/." not in target:
         return False
     return bool(_NEVER.search(target)) or _hides_dots(target.partition(b"?")[0])
+
+
+def read_azure_path(target: bytes) -> bytes:
+    """The path of OpenAI's API for one of Azure's, `/openai/deployments/NAME/chat/completions?api-version=...`.
+
+    Clients of Azure OpenAI know no other; another path stays as it is.
+    """
+    if not target.startswith(_AZURE_START):
+        return target
+    found = _AZURE.fullmatch(target)
+    return _BASE + found[1] if found else target
 
 
 def is_served(method: bytes, target: bytes) -> bool:

@@ -21,11 +21,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from evalmake.harnesses.hub_environment import build_hub_environment
+from evalmake.harnesses.log_errors import holds_text
 from evalmake.harnesses.nemo.results import read_run
 from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
-from evalmake.project.catalog import find_counterparts, find_lacks
+from evalmake.project.catalog import find_counterparts, find_keys, find_lacks
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key, read_symbol
 from evalmake.project.matrix import Evaluation
@@ -91,6 +92,17 @@ config.params.extra.judge.{key}=EVALMAKE_JUDGE_API_KEY"
 """
 
 
+_AZURE_JUDGE = """\
+export AZURE_OPENAI_ENDPOINT="$EVALMAKE_JUDGE_URL" AZURE_OPENAI_API_KEY="$EVALMAKE_JUDGE_API_KEY" \\
+    AZURE_OPENAI_DEPLOYMENT_NAME=gpt-4o OPENAI_API_VERSION=2024-10-21 OPENAI_API_KEY=sk-none \\
+    OPENAI_TOKEN_URL="$EVALMAKE_JUDGE_URL" OPENAI_CLIENT_ID=none OPENAI_CLIENT_SECRET=none OPENAI_SCOPE=none
+"""
+"""VLMEvalKit gives its judge up unless OPENAI_API_KEY looks like a key. HLE asks for a token at OPENAI_TOKEN_URL; there
+is none, and then it takes the key."""
+_NOT_JUDGED = "will use exact matching for evaluation"
+"""VLMEvalKit's warning that it grades without its judge."""
+
+
 class NemoHarness:
     """Runs `nemo-evaluator run_eval`, or `eval-factory run_eval` where that is what there is."""
 
@@ -110,6 +122,12 @@ class NemoHarness:
         )
         judge_key: str | None = define_key(
             None, "The harness's parameter for the name of the variable that holds the judge's key.", '"api_key"'
+        )
+        azure_judge: bool | None = define_key(
+            None,
+            "Whether the harness asks its judge as Azure's `gpt-4o`; the gateway takes that, too.",
+            "true",
+            unset="as the catalog says of the task",
         )
         setup: str | None = define_key(
             None, "Lines of shell that run before the harness, in its shell.", '"pip install sacrebleu"'
@@ -146,6 +164,7 @@ class NemoHarness:
     placement: ClassVar[tuple[str, ...]] = (
         "means",
         "judge_name",
+        "azure_judge",
         "parallelism",
         "max_retries",
         "request_timeout",
@@ -160,7 +179,9 @@ class NemoHarness:
         files = {
             "run_config.json": json.dumps(_build_run_config(evaluation), indent=1, ensure_ascii=False),
             "nemo.sh": _SCRIPT.format(
-                route=_ROUTES[endpoint], judge=_build_judge_arguments(settings), before=_build_start(settings)
+                route=_ROUTES[endpoint],
+                judge=_build_judge_arguments(evaluation.benchmark),
+                before=_build_start(evaluation.benchmark),
             ),
         }
         files |= {"setup.sh": f"{settings.setup}\n"} if settings.setup else {}
@@ -177,13 +198,16 @@ class NemoHarness:
         meant = [key for key in config if key not in ("parallelism", "max_retries", "request_timeout", "extra")]
         settings = _settings_of(evaluation.benchmark)
         meant += [f"extra.{key}" for key in config["extra"]]
-        meant += ["extra.judge"] if settings.judge else []
+        is_azure = _has_azure_judge(evaluation.benchmark)
+        meant += ["extra.judge"] if settings.judge and not is_azure else []
+        if settings.judge and is_azure and holds_text(outputs.parent / "log", _NOT_JUDGED):
+            return Outcome(error="the harness gave its judge up, and graded without it: see the log")
         return read_run(outputs, status, evaluation.benchmark.block.metric, meant, settings.means or {})
 
     @staticmethod
     def renames_judge(benchmark: Declaration) -> bool:
         """Whether requests to the judge carry another name than its own."""
-        return _settings_of(benchmark).judge_name is not None
+        return _settings_of(benchmark).judge_name is not None or _has_azure_judge(benchmark)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
@@ -208,6 +232,7 @@ class NemoHarness:
                 help=_suggest_alternatives(cell, endpoint, models),
             )
         _check_lacks(cell, diagnostics)
+        _check_judge(cell, diagnostics)
         for key in cell.params:
             if key not in _RENAMED_PARAMS:
                 known = ", ".join(sorted(set(_RENAMED_PARAMS) - {"max_new_tokens"}))
@@ -243,6 +268,24 @@ def _check_lacks(cell: Evaluation, diagnostics: Diagnostics) -> None:
         )
 
 
+def _has_azure_judge(benchmark: Declaration) -> bool:
+    """Whether the harness asks its judge as Azure OpenAI."""
+    told = _settings_of(benchmark).azure_judge
+    return find_keys(benchmark.fields.values).get("azure_judge", False) is True if told is None else told
+
+
+def _check_judge(cell: Evaluation, diagnostics: Diagnostics) -> None:
+    """Check that a task which asks Azure by itself has a judge: its own would be asked past the gateway."""
+    if _has_azure_judge(cell.benchmark) and not _settings_of(cell.benchmark).judge:
+        diagnostics.error(
+            "missing-key",
+            f"benchmark `{cell.benchmark.name}` needs `judge`: the harness would ask Azure OpenAI, past the gateway",
+            cell.benchmark.span,
+            about=f"eval {cell.eval}",
+            help=[f"write `benchmark mine from {cell.benchmark.name} {{ judge = MODEL }}`"],
+        )
+
+
 def _check_means(benchmark: Declaration, diagnostics: Diagnostics) -> None:
     for name, metrics in (_settings_of(benchmark).means or {}).items():
         if not isinstance(metrics, tuple | list) or not metrics or not all(isinstance(one, str) for one in metrics):
@@ -269,18 +312,21 @@ def _suggest_alternatives(cell: Evaluation, endpoint: str, models: Mapping[str, 
     ]
 
 
-def _build_judge_arguments(settings: NemoHarness.Settings) -> str:
-    """Build the arguments that name the judge; empty without one."""
-    if not settings.judge:
+def _build_judge_arguments(benchmark: Declaration) -> str:
+    """Build the arguments that name the judge; empty without one, and where variables name it."""
+    settings = _settings_of(benchmark)
+    if not settings.judge or _has_azure_judge(benchmark):
         return ""
     key = settings.judge_key or "api_key"
     name = settings.judge_name or "$EVALMAKE_JUDGE_NAME"
     return _JUDGE.format(route=settings.judge_route, key=key, name=name).rstrip("\n")
 
 
-def _build_start(settings: NemoHarness.Settings) -> str:
+def _build_start(benchmark: Declaration) -> str:
     """Build what stands before the command: a shell that has to clean up stays, another becomes the harness."""
+    settings = _settings_of(benchmark)
     setup = _SETUP.format() if settings.setup else ""
+    setup += _AZURE_JUDGE if settings.judge and _has_azure_judge(benchmark) else ""
     return _CLEANUP.format() + setup if settings.cleanup else f"{setup}exec "
 
 

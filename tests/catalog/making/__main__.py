@@ -88,8 +88,9 @@ def entry_of(
     name = f"{spell_name(task['harness'])}.{spell_name(task['name'])}"
     ordered = tuple(word for word in REQUIRES if word in needs)
     own = {key: words[key] for key in ("adapter", "judge_name") if key in words}
+    own |= {"azure_judge": True} if words.get("azure_judge") and "judge" in needs else {}
     keys = keys_of(task, harness) | own | headline_of(task, headlines)
-    lacks = tuple(words.get("lacks", ()))
+    lacks = tuple(words.get("lacks", ("judge",) if words.get("azure_judge") and "judge" not in needs else ()))
     return Entry(name, family["about"], hint, ordered, tuple(variables), keys, lacks)
 
 
