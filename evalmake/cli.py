@@ -15,7 +15,7 @@ from evalmake.command_line.completion import DEFAULT_COMMAND
 from evalmake.command_registry import COMMAND_NAMES, REGISTRY
 from evalmake.file_modes import narrow_umask
 from evalmake.interrupts import INTERRUPTED, RaisedInterrupts
-from evalmake.standard_streams import READER_GONE, OutputFailed, drop_output
+from evalmake.standard_streams import READER_GONE, OutputFailed, ReaderGone, drop_output
 
 if TYPE_CHECKING:
     from evalmake.language.diagnostic import Diagnostic
@@ -106,6 +106,13 @@ class MakeLike(click.Group):
         command: click.Command = import_module(f"evalmake.commands.{name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. A pipe or socket that broke is an error like others: click would end with status 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ConnectionError(str(error)) from error
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The complete help: usage, commands by group, options of a build, examples, exit statuses."""
         formatter.write(_USAGE + "\n")
@@ -161,7 +168,7 @@ def run(argv: list[str], owns_process: bool = False) -> int:
         return status
     except (click.Abort, KeyboardInterrupt):
         return _report_interrupt()
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         drop_output()
         return READER_GONE
     except OutputFailed as error:

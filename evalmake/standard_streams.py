@@ -20,6 +20,10 @@ READER_GONE = 141
 """The exit status of a command whose output nobody reads any more: that of a program which SIGPIPE ended."""
 
 
+class ReaderGone(Exception):
+    """Nobody reads standard output. No OSError: click takes a broken pipe, whatever it led to, for status 1."""
+
+
 class OutputFailed(OSError):
     """Standard output cannot be written, for another reason than a reader that went away."""
 
@@ -42,7 +46,7 @@ class _ResultFile(FileIO):
         try:
             return super().write(data)
         except BrokenPipeError:
-            raise
+            raise ReaderGone from None
         except OSError as error:
             raise OutputFailed(error.errno, error.strerror) from None
 
@@ -73,7 +77,7 @@ def print_result(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         drop_output()
 
 
