@@ -12,7 +12,9 @@ from evalmake.harnesses.native.answer_outline import encode
 from evalmake.harnesses.native.answer_reading import Reading, Strength
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
+from evalmake.harnesses.native.number_bold import find_bold
 from evalmake.harnesses.native.number_context import (
+    CONDITION,
     ends_in_several,
     ends_in_variables,
     goes_on_to_variable,
@@ -22,7 +24,7 @@ from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers
 from evalmake.harnesses.native.number_notes import drop_notes
 from evalmake.harnesses.native.number_parts import ends_in_parts
 from evalmake.harnesses.native.number_refusal import refuses
-from evalmake.harnesses.native.number_sentence import clean, cut_circumstances, sentence_of
+from evalmake.harnesses.native.number_sentence import clean, cut_circumstances, find_total, sentence_of
 from evalmake.harnesses.native.option_marks import mark_of, option_of
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 
@@ -35,13 +37,14 @@ _MARK = "[\ue100-\ue1ff]"
 _UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
 _OPERATIONS = rf"{_MARK}(?:(?:{_UNIT}(?:[-+*/×÷·]|(?<= )x(?= ))| {{1,2}}of(?= ))[ $(]{{0,3}}{_MARK}[)]?)++"
 _CALCULATION = re.compile(rf"{_OPERATIONS}{_UNIT}{_EQUALS}")
-_CONDITION = "or|and|when|where|for|if|with|at"  # "42 when r = 6"
+_CONDITION = f"or|and|pour|en|in|para|em|{CONDITION}"  # "42 when r = 6"
 _RESULT = re.compile(rf"\d[)%]?(?: ?(?!(?:{_CONDITION})\b)[^\W\d_]{{1,20}}){{0,3}} ?[=≈] ?$")
 # "42 = 6 × 7", "42 apples (= 6 × 7)" is 42, too
 _CALCULATED = re.compile(
     rf"(?<![-+*/×÷·x] )({_MARK}(?: {{1,2}}[^\W\d_\ue100-\ue1ff]{{2,20}}){{0,2}}) {{0,2}}"
     rf"(?:[=≈][ $(]{{0,3}}{_OPERATIONS}(?!{_UNIT}[=≈])|\(=[ $(]{{0,3}}{_OPERATIONS}[ )]*)"
 )
+_TIMES = re.compile(r"×(?= {0,2}[\w(\ue100-\ue1ff])")  # "length × width": no sign of what is wrong
 _NEXT = "because|since|as|und|et|y|e|en|и|mit|con|avec|weil|car|porque|perché"  # "x = 5 und y = 3"
 _CHAIN = re.compile(rf"{_MARK}(?:(?! (?:{_CONDITION}|{_NEXT}) (?!=))[ \w$%]){{0,12}}{_EQUALS}")
 # What makes the number of a target another one: 1e99999, 10^x, 0x1F, 1.2.3; < 5.
@@ -54,7 +57,7 @@ _JOINS_BOXES = re.compile(r"[\s$\\.\]\[()]*(?:,|;|and|or|und|et|y|e|и|和|&|\\q
 _BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
 _FRAMED_UNIT = re.compile(rf"({FRAME}[f:,s(-]*{_MARK})w+(?=[-,.\n]|$)")  # <answer>42 apples</answer>
 _OPEN = re.compile(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
-_SOLUTIONS = re.compile(rf"(?<!j)[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
+_SOLUTIONS = re.compile(rf"(?<![jgh])[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
 _FACTORIAL = re.compile(r"\s*(?:1?\d|20)!\s*")  # larger ones are exclamations
 # "Let me solve it in 2 steps:", "Step 1", before the question that is solved.
 _INTRODUCTION = re.compile(
@@ -117,14 +120,18 @@ def find_number(reply: str) -> Quantity | None:
     if ends_in_variables(text) or _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
         return None
     alone = _BARE_LINE.fullmatch(first)
-    is_step = (
-        alone and option_of(alone[1]) > 0 and _BARE_LINE.fullmatch(lines[-1].removeprefix("w:"))
-    )  # "3 + 4 = 7", then "7 * 2 = 14"
+    end = _BARE_LINE.fullmatch(lines[-1].removeprefix("w:"))
+    derived = end and lines[-1] != end[0] and _is_result(numbers[option_of(end[1])])  # "Total: 6 * 7 = 42"
+    is_step = alone and end and (option_of(alone[1]) > 0 or derived)  # "3 + 4 = 7", then "7 * 2 = 14"
     corrected = any(line.startswith("k") for line in lines)  # "Wait, it should be 43."
     if alone and not is_step and not corrected:
         return _read_whole(numbers[option_of(alone[1])])
     if refuses(drop_asides(normalize_numbers(reply))):
         return None
+    bold = None if corrected else find_bold(reply)
+    if bold is not None and (single := find_number(bold)):
+        same = [one for one in numbers if one.match[0].split() == single.text.split()]
+        return _read_whole(same[0]) if same else single
     last = _find_last(text, numbers, reading)
     return None if last is None else _read_last_sentence(text, numbers, last)
 
@@ -136,7 +143,7 @@ def _read_whole(found: Found) -> Quantity | None:
 def _outline_numbers(reply: str) -> tuple[str, list[Found], str]:
     """The text with a mark for each number, the numbers of the marks, and the outline."""
     text, numbers = _mark_numbers(drop_notes(drop_asides(normalize_numbers(reply))))
-    text = _ABOUT.sub(r"\1", text)
+    text = _TIMES.sub("*", _ABOUT.sub(r"\1", text))
     return text, numbers, _FRAMED_UNIT.sub(r"\1", encode(strip_markup(fold(text))))
 
 
@@ -269,6 +276,9 @@ def _read_last_sentence(text: str, numbers: Sequence[Found], last: int) -> Quant
     whole = re.split(f"[{mark_of(last + 1)}-\ue1ff]", sentence)[0]
     prices = {mark_of(index) for index, one in enumerate(numbers) if _is_price(one)}
     results = {mark_of(index) for index, one in enumerate(numbers) if _is_result(one)}
+    values = {mark_of(index): one.quantity.value for index, one in enumerate(numbers) if one.quantity}
+    if (total := find_total(whole, values)) is not None:
+        return _read_whole(numbers[option_of(total)])
     main = cut_circumstances(whole, prices, results)
     told = option_of(re.findall(_MARK, main)[-1])
     if _is_one_of_several(main, numbers, told):

@@ -13,6 +13,15 @@ _QUALIFIED = re.compile(  # "42 with 95% confidence", "42, see Table 3", "42 (ba
     r"|,? \(?(?:in )?base \d{1,2}\)?(?=\W|$)|,? ?\\pmod ?\{ ?\d{1,9} ?\})",
     re.IGNORECASE,
 )
+# "$54 with the 20% tip"
+_CONTAINED = re.compile(
+    r"([$€£¥] ?\d[\d.,]{0,12}|\d[\d.,]{0,12} ?(?:[$€£¥]|dollars?|euros?|Euro|dólares|元|美元)),? "
+    r"(?:with|including|mit|inklusive|inkl\.|einschließlich|avec|y compris|con|incluyendo|incluida|com|含|包括)"
+    r" (?:[^\W\d]{1,12} ){0,3}\d[\d.,]{0,6} ?%"
+)
+# "on November 9, 1989" in other orders: a date is read as its year
+_DATE = re.compile(r"(?<!\d)(\d{4}) ?([年년]) ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日일号])?")
+_DAY = re.compile(r"(?<!\d)\d{1,2} de (?=[^\W\d]{4,12} (?:de|del) \d{4}(?!\d))")
 _CITATION = re.compile(
     r"(\d(?: (?!(?:is|are|gives?|gets?|makes?|equals?|yields?|to|and|or)\b)[^\W\d]{1,20}){0,2}) ?"
     r"(?:\[(?:[^\W\d]{1,12}[:：.]? ?){0,2}\d{1,2}(?:, ?\d{1,2}){0,5}\]|【[^【】\n]{1,40}】)+(?=[\s.,;*_)\"'<]|$)"
@@ -28,10 +37,15 @@ _NUMBERED = re.compile(
 )
 # "330 m (1,083 ft)", "12 apples (she had 15)"; but not "5 * 8 (= 40)", and no calculation.
 _BRACKET = re.compile(
-    r"(\d(?: ?[%€£¥°]|[^\W\d]{1,12})?(?: {1,2}[^\W\d][^\s()=]{0,19}|/\w{1,10}){0,3})(?: {1,2}|(?<=[^\x00-\x7f]))"
+    r"(\d(?: ?[%€£¥°]|[^\W\d]{1,12})?(?: {1,2}[^\W\d][^\s()=]{0,19}|/\w{1,10}){0,8})"
+    r"(?: {1,2}|(?<=[^\x00-\x7f])|(?<= deg [CF]))"
     r"(?:\((?=[^()\n]{0,160}\d)(?:[^()\n=]|(?<=[A-Za-z])=|(?<=[A-Za-z] )=){1,160}\)|\[\d[\d.,]{0,12} [^\W\d]{1,12}\])"
 )
-_CHECK = re.compile(r"\((?:check|verification|note)\b[^()\n]{0,200}\)", re.IGNORECASE)
+# "at sea level (1 bar) it boils at 100 °C"
+_BRACKET_BEFORE = re.compile(r"(?<=[^\W\d]) \((?:[^\W\d]{1,12} )?\d[\d.,]{0,12} ?[^\W\d]{1,12}\)(?=[^()\n.]{1,80}\d)")
+_CHECK = re.compile(
+    r"\((?:check|verification|note|because|since|weil|denn|car|porque|perché|因为)\b[^()\n]{0,200}\)", re.IGNORECASE
+)
 # "330 metres, i.e. 1,083 feet"
 _RESTATED = re.compile(
     r"(\d ([^\W\d]{1,12}))(?:,? i\.e\.,?|,? that is,?|, or(?: about)?) \d[\d.,]{0,12} (?!\2\b)[^\W\d]{1,12}(?!\w)"
@@ -78,7 +92,9 @@ def drop_asides(text: str) -> str:
     text = _ODDS.sub(r"\1\2/\3", text)
     text = _CITATION.sub(r"\1", _CHECK.sub("", _PRECISION.sub("to ", _QUALIFIED.sub("", text))))
     text = _LARGER.sub(_drop_larger, text)
-    return _BREAKDOWN.sub(r"\1", _RESTATED.sub(r"\1", _BRACKET.sub(r"\1", _ROUNDED.sub(r"\1", text))))
+    text = _CONTAINED.sub(r"\1", _DAY.sub("", _DATE.sub(r"\1\2", _ROUNDED.sub(r"\1", text))))
+    text = _BRACKET_BEFORE.sub("", _BRACKET.sub(r"\1", _BRACKET.sub(r"\1", text)))
+    return _BREAKDOWN.sub(r"\1", _RESTATED.sub(r"\1", text))
 
 
 def _drop_larger(found: re.Match[str]) -> str:

@@ -27,11 +27,10 @@ _VARIABLE = re.compile(rf"(?<![^\W_])(?:(?:the )?value of )?(?P<name>[A-Za-z][�
 _BETWEEN = re.compile(
     r"[^\w\n]{0,3}(?:[,;\n]|(?: |\b)(?:and|und|et|y|e|и|和|or|oder|ou|o)\b)[^\w\n]{0,3}\n{0,2}\W{0,3}"
 )
-_CONDITION = re.compile(
-    r"(?<!\w)(?:if|when|where|for|with|at|let|given|since|wenn|für|mit|sei|si|quand|soit|avec|cuando|con|se|per|при|если"
-    r"|пусть|设|令|当)\W*$",
-    re.IGNORECASE,
+CONDITION = (
+    "if|when|where|for|with|at|let|given|since|wenn|für|mit|bei|sei|si|quand|soit|avec|cuando|con|se|per|при|если|пусть"
 )
+_CONDITION = re.compile(rf"(?<!\w)(?:{CONDITION}|设|令|当)\W*$", re.IGNORECASE)
 # "John has 5 and Mary has 3"
 _SUBJECT = r"(?:[A-Z]\w{1,15}|the (?:other|second)(?: one| \w{1,15})?|the \w{1,15})"
 _SAME_VERB = re.compile(

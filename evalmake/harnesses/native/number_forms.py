@@ -15,11 +15,13 @@ _SIGNS = str.maketrans(
     | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f", None)
     | dict.fromkeys("−–‒－﹣", "-")
     | dict.fromkeys("’‘ʼ′＇", "'")
+    | {"℃": "°C", "℉": "°F"}
     | dict(zip("⁄∕／٬٫，．％٪＋＝（）", "///,.,.%%+=()", strict=True))
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _LATEX = (
     (re.compile(r"\{,\}"), ","),
+    (re.compile(r"(?<=\d) ?\\[,;:! ] ?(?=\d{3}(?!\d))"), " "),
     (re.compile(r"\\[,;:! ]|\\thinspace(?![A-Za-z])|(?<=\d)~(?=\d)"), " "),
     (re.compile(r"\\([%$#&])"), r"\1"),
     (re.compile(r"\\(?:left|right|displaystyle|limits)(?![A-Za-z])"), ""),
@@ -77,6 +79,12 @@ _COMPOSED_PART = re.compile(rf"(\d[\d,.]*)([{_MYRIADS}]?)")
 _LARGEST_FACTORIAL = 20
 _SUFFIXES = {"k": 3, "K": 3, "M": 6, "m": 6, "mn": 6, "B": 9, "bn": 9, "T": 12}
 _GROUPING_MONEY = r"€|₫|₺|(?:euros?|eur|tl|đồng|dong|vnd|reais|pesos|zł|kč|kr|lei|ft)\b"
+_IN_GROUPS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+# Words of languages that write 8.849 for 8849.
+_GROUPING_WORDS = re.compile(
+    r"(?<!\w)(?:der|das|ist|sind|hat|haben|beträgt|etwa|rund|und|es|el|los|son|tiene|hay|mide|unos|è|sono|é|são|tem)(?!\w)",
+    re.IGNORECASE,
+)
 _MINUS_WORDS = r"(?<![^\W_])(?:minus|negative|moins|menos|meno|минус|سالب|ऋण)\s|(?:负|負|マイナス|마이너스)\s?"
 _PERCENT_WORDS = r"percent|per\ cent|pct|prozent|pour\ cent|por\ ciento|per\ cento|por\ cento|процент\w*"
 
@@ -210,6 +218,9 @@ def _read_ending(found: re.Match[str], value: Fraction) -> tuple[Fraction, Fract
         return value * 10 ** _SUFFIXES[suffix], None if found["money"] or len(suffix) > 1 else value
     if found["factorial"] is not None and value.denominator == 1 and 0 <= value <= _LARGEST_FACTORIAL:
         return value, Fraction(math.factorial(int(value)))
+    text, start, end = found.string, found.start(), found.end()
+    if _IN_GROUPS.fullmatch(found["digits"] or "") and _GROUPING_WORDS.search(text[max(0, start - 60) : end + 30]):
+        return value, value * 1000
     return value, None
 
 

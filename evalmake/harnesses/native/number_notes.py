@@ -11,11 +11,12 @@ from evalmake.harnesses.native.reply_text import ANNOUNCING
 _MOST = 20
 """Notes that are looked at."""
 _REMARKS = (
-    "note|please note|remember|remarks?|assumptions?|assumed|caveats?|disclaimer|fun fact"
+    "explanation|reason(?:ing)?|(?:here's )?(?:why|how)|erklärung|begründung|explication|explicación"
+    "|note|please note|remember|remarks?|assumptions?|assumed|caveats?|disclaimer|fun fact"
     "|hinweise?|anmerkung|bemerkung|annahmen?|remarques?|hypothèses?|notas?|observación|observação|suposición|suposição"
     "|osservazione|ipotesi|opmerking|let op|uwaga|poznámka|примечание|замечание|примітка|not|ملاحظة"
 )
-_UNSPACED_REMARKS = "注意|注|备注|備註|说明|假设|假設|補足|備考|참고|주의|가정"
+_UNSPACED_REMARKS = "解释|解析|理由|注意|注|备注|備註|说明|假设|假設|補足|備考|참고|주의|가정"
 _CHECKS = (
     "(?:double[- ])?check(?:ing)?|verification|verify|to (?:check|verify)|proof|probe|kontrolle|vérification"
     "|comprobación|verificación|verifica|verificação|controle|sprawdzenie|проверка"
@@ -24,6 +25,10 @@ _UNSPACED_CHECKS = "验证|驗證|验算|驗算|检验|検算|確認|확인|검�
 _SENTENCES = (
     r"note that|note,|keep in mind|bear in mind|this assumes|(?:here )?(?:i|we)(?:'ve| have)? assumed?\b"
     r"|let me know|feel free"
+    r"|(?:(?:i|we) (?:just |simply )?(?:multiplied|added|subtracted|divided|summed|counted)\b"
+    r"|ich habe [^.\n]{0,60}(?:multipliziert|addiert|subtrahiert|abgezogen|geteilt)\b"
+    r"|j'ai (?:multiplié|additionné|soustrait|divisé)\b|(?:multipliqué|sumé|resté|dividí)\b|我(?:把|用|将))"
+    r"(?![^.\n]{0,80}\b(?:get|got|find|found|obtain(?:ed)?|end(?:ed)? up|leaving|is|are|was|were|be)\b[^.\n]{0,20}\d)"
     r"|if you(?: have|'d like| would like| need| want) (?:any|further|more (?:help|details|information)|help|me to)\b"
     r"|i(?:'d| would) (?:buy|suggest|recommend)[^.\n]{0,60}\b(?:more|extra|spare|additional|safe)\b"
     r"|beachten sie|bitte beachte|ich (?:habe angenommen|nehme an)|sag mir bescheid|notez que|j'ai supposé"
@@ -32,8 +37,11 @@ _SENTENCES = (
 )
 _START = r'(?<=[.!?。！？ \n])(?<![^.!?。！？\n] )[#>*_"\'(\[ ]{0,6}'
 _REMARK = re.compile(
-    rf"{_START}(?:(?:{_REMARKS}) ?[:：]|(?:{_UNSPACED_REMARKS}) ?[:：]|(?<=\()(?:假设|假設)"
-    rf"|(?P<check>(?:{_CHECKS}|{_UNSPACED_CHECKS}) ?[:：]|to (?:check|verify),)|(?P<sentence>{_SENTENCES}))",
+    rf"{_START}(?:(?:{_REMARKS}) ?[:：]|why\?|(?:{_UNSPACED_REMARKS}) ?[:：]|(?<=\()(?:假设|假設)"
+    rf"|(?P<check>(?:{_CHECKS}|{_UNSPACED_CHECKS}) ?[:：]|to (?:check|verify),"
+    r"|(?:you|we) can (?:check|verify|confirm)\b|(?:this|that|it) is because\b|das liegt daran|c'est parce que"
+    r"|esto se debe a|这是因为)"
+    rf"|(?P<sentence>{_SENTENCES}))",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?。](?=[ )\n]|$)|(?=\n)|$)")

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
+from fractions import Fraction
+from math import prod
 
 MARK = "[\ue100-\ue1ff]"
 _WORD = r"[^\W\d\ue000-\ue1ff]{1,20}"
@@ -25,9 +27,15 @@ _SUBORDINATE = (
     "|после|потому что|так как|если|когда|из которых|بعد|قبل|لأن|لأنه|لأنها|عندما|إذا|منها"
 )
 """Words that begin a clause, which explains, dates or restricts the clause before it."""
-_SUBORDINATE_UNSPACED = "因为|因為|由于|由於|其中|如果"
+_SUBORDINATE_UNSPACED = "因为|因為|由于|由於|其中|如果|当(?=[A-Za-z])"
+_REASON = re.compile(
+    "[ ,]*(?:because|since|weil|da|denn|parce que|puisque|car|porque|ya que|pues|perché|poiché|pois|já que"
+    "|потому что|так как|لأن|因为|因為|由于|由於|as|for)",
+    re.IGNORECASE,
+)
+"""Words that begin a reason, in which the result of a calculation is none of the sentence."""
 _PREPOSITION = (
-    "in|on|for|from|within|per|every|among|between|out of"
+    "in|on|for|from|across|within|per|every|among|between|out of|according to|selon|según|laut|secondo|segundo"
     "|für|pro|je|nach|von|aus|bei|pour|par|sur|en|dans|por|para|em|за|из|на|в|في|خلال"
 )
 """Words before a number that belongs to the one before."""
@@ -49,10 +57,11 @@ _PURPOSE = (
 
 _COMPARED = rf"{MARK} (?:of (?:which|whom|them)\b|(?:{_WORD} )?(?:more|less|fewer|{_WORD}er) than\b)"
 _CLAUSE = re.compile(
-    rf"(?<=\S)[ ,]+(?:(?:{_SUBORDINATE})(?!\w)|{_PURPOSE})|{_SUBORDINATE_UNSPACED}|,(?= {_COMPARED})",
+    rf"(?<=\S)[ ,]+(?:(?:{_SUBORDINATE})(?!\w)|{_PURPOSE})|{_SUBORDINATE_UNSPACED}|,(?= {_COMPARED})"
+    rf"|,? (?:as|for)(?= {MARK})",
     re.IGNORECASE,
 )
-_TOTAL = " (?:altogether|in total|in all|overall|total|left|remaining)\\b"
+_TOTAL = " (?:altogether|in total|in all|overall|total|left|remain(?:s|ing)?)\\b"
 _CONCLUDED = re.compile(
     rf"(?<!\w)(?:{CONCLUSION})(?![A-Za-z])[^\ue100-\ue1ff]*{MARK}|{MARK}(?: {_WORD}){{0,3}}{_TOTAL}",
     re.IGNORECASE,
@@ -64,14 +73,23 @@ _ATTRIBUTE = (
 )
 _BELONGS = (
     rf"(?<!result )(?<!results )(?<!resulted )(?<!resulting )(?<!\w)(?:{_PREPOSITION})(?: {_ATTRIBUTE}){{0,3}}"
-    rf"|at(?= {MARK} (?:{_WORD} )?(?:each|apiece|per)\b)"
+    rf"|at(?= {MARK} (?:{_WORD} )?(?:each|apiece|per)\b)|at [a-z](?= =)"
     rf"|(?<={MARK}) (?:{_ATTRIBUTE} ){{0,3}}(?:of|из|de|di|von|من)(?: {_ATTRIBUTE}){{0,2}}"
 )
 _ADDED = re.compile(
     rf"(?:{_BELONGS})(?: =)? (?P<first>{MARK})(?:(?: {_WORD}){{0,3}}(?:,|,? and)(?: the| an?)? {MARK})*"
-    rf"(?!(?: {_WORD}){{0,3}}{_TOTAL})[^=:\ue100-\ue1ff]{{0,60}}$",
+    rf"(?:(?<= of {MARK})|(?<= of the {MARK})|(?!(?: {_WORD}){{0,3}}{_TOTAL}))[^=:\ue100-\ue1ff]{{0,60}}$",
     re.IGNORECASE,
 )
+# "5 full batches, with 2 eggs left over"
+_FULL = "full|whole|complete|volle|ganze|vollständige|整"
+_LEFTOVER = re.compile(
+    rf"({MARK} (?:(?:{_FULL}) ?{_WORD}|{_WORD} (?:compl[eè]t|enter|entièr|plein|llen|inter)\w{{1,4}})(?: {_WORD})?)"
+    rf"(?:,|，|,? (?:with|and|mit|und|avec|et|con|y))[^\ue100-\ue1ff]{{0,30}}{MARK}[^\ue100-\ue1ff]{{0,40}}$"
+)
+_LEFT = re.compile(r"left|remain|spare|übrig|\brest|\bsobra|剩|余")
+_COLON = re.compile("[:：—]| - ")
+_AND = re.compile("[,，]| (?:and|plus|und|plus|et|y|e) ")
 
 
 def sentence_of(text: str, at: int) -> str:
@@ -91,6 +109,8 @@ def cut_circumstances(sentence: str, prices: Collection[str], results: Set[str])
     A price adds to another price only: "9 eggs for $18" tells what they cost. The result of a calculation adds to
     nothing.
     """
+    if (found := _LEFTOVER.search(sentence)) and _LEFT.search(sentence, found.end(1)):
+        sentence = sentence[: found.end(1)]
     main = _cut_clause(sentence, results)
     for _ in range(_MOST):
         added = _ADDED.search(main)
@@ -105,12 +125,35 @@ def cut_circumstances(sentence: str, prices: Collection[str], results: Set[str])
     return main
 
 
+def find_total(sentence: str, values: Mapping[str, Fraction]) -> str | None:
+    """The number that those listed after it add up or multiply to: "25 minutes: 20 there and 5 back", "42: 6 of 7"."""
+    for colon in _COLON.finditer(sentence):
+        main, rest = sentence[: colon.start()], sentence[colon.end() :]
+        *_, total = [None, *re.findall(MARK, main)]
+        factors = re.findall(MARK, rest)
+        if (
+            total is None
+            or len(factors) < 2
+            or _CONCLUDED.search(sentence, colon.start())
+            or not values.keys() >= {total, *factors}
+        ):
+            continue
+        parts = [found for part in _AND.split(rest) for found in re.findall(MARK, part)[:1]]
+        made = {sum(values[part] for part in parts), prod(values[factor] for factor in factors)}
+        if values[total] in made:
+            return str(total)
+    return None
+
+
 def _cut_clause(sentence: str, results: Set[str]) -> str:
     """A sentence up to a subordinate clause with a number, after which it does not conclude."""
     for clause in _CLAUSE.finditer(sentence):
         main, rest = sentence[: clause.start()], sentence[clause.end() :]
         added = re.findall(MARK, rest)
-        concludes = not results.isdisjoint(added) or _CONCLUDED.search(sentence, clause.start())
+        if clause[0].strip(" ,").casefold() in ("as", "for") and added[0] not in results:
+            continue  # "42 for 6 people"
+        told = re.findall(MARK, re.sub("^[^,:;，：；]*", "", rest)) if _REASON.fullmatch(clause[0]) else added
+        concludes = not results.isdisjoint(told) or _CONCLUDED.search(sentence, clause.start())
         if added and re.search(MARK, main) and not concludes:
             return main
     return sentence

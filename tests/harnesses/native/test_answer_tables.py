@@ -139,6 +139,12 @@ HOSTILE = (
     "the second option ",
     "(a) 5 ",
     "x = 5, ",
+    "**5** ",
+    "5 (a) b (c 3) ",
+    "5: 2, 3, ",
+    "5 full a, with 5 left ",
+    "I multiplied 5. ",
+    "5.000 m ist ",
 )
 
 

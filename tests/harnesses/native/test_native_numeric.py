@@ -87,6 +87,11 @@ def test_no_number_is_none(text: str) -> None:
         ("5!", "60", False),
         ("1.500 euros", "1500", True),
         ("1.500 euros", "1.5", False),
+        ("Der Berg ist 8.849 m hoch.", "8849", True),
+        ("Der Mount Everest ist **8.849 Meter** hoch.", "8849", True),
+        ("El monte Everest mide **8.849 metros**.", "8849", True),
+        ("Das Ergebnis ist 3.142.", "3.142", True),
+        ("The mountain is 8.849 km high.", "8849", False),
     ],
 )
 def test_equality(one: str, other: str, same: bool) -> None:
