@@ -146,16 +146,16 @@ def make_item_reader(folder: Path) -> Callable[[str, int], tuple[Item, ...] | No
 
 
 def _parse_item(line: bytes) -> Item | None:
-    """The item of one line of samples; None if it has no id, or no hash of its content."""
+    """The item of one line of samples; None if it has no id. Without a hash of its content, the id alone tells it."""
     try:
         row = json.loads(line)
         scores = {str(k): float(v) for k, v in (row.get("scores") or {}).items() if v is not None}
         cluster, reply = row.get("cluster"), row.get("reply")
-        if not row["item"] or not all(map(math.isfinite, scores.values())):
+        if row["id"] is None or not all(map(math.isfinite, scores.values())):
             return None
         return Item(
             str(row["id"]),
-            str(row["item"]),
+            str(row.get("item") or ""),
             scores,
             None if cluster is None else str(cluster),
             None if reply is None else xxh3_64_hexdigest(str(reply).encode(errors="replace")),

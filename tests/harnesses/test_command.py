@@ -150,6 +150,29 @@ def test_a_benchmark_is_scored_by_what_its_program_wrote(bench: Bench) -> None:
     assert attempt.metric == "length"
 
 
+def test_rows_with_ids_alone_give_an_interval(bench: Bench) -> None:
+    """Rows of nothing but `id` and `scores` give an interval and a paired comparison, without any `stderr`."""
+    bench.job(
+        "python3 - <<'X'\n"
+        "import json, os\n"
+        "out, skill = os.environ['EVALMAKE_OUT'], int(os.environ['EVALMAKE_MODEL_NAME'])\n"
+        "with open(out + '/samples.jsonl', 'w') as file:\n"
+        "    for at in range(10):\n"
+        "        file.write(json.dumps({'id': at, 'scores': {'p': at + skill}}) + '\\n')\n"
+        "json.dump({'p': 4.5 + skill}, open(out + '/scores.json', 'w'))\n"
+        "X\n"
+    )
+    models = 'model n from m { name = "1" }\neval e { model in [m, n], benchmark = b }\n'
+    report = 'report r { of = [e], path = "r.md", compare = m }\n'
+    text = EVALFILE.replace("METRICS", 'p = "scores.json:p"').replace('name = "m"', 'name = "0"')
+    bench.evalfile(text[: text.index("eval e")] + models + report)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert "4.500  [2.334, 6.666]" in ended.out
+    assert "no interval" not in ended.out
+    assert "every item has the same difference" in (bench.root / "r.md").read_text()
+
+
 def test_a_gate_on_no_metric_is_refused_before_the_run(bench: Bench) -> None:
     """`metrics` name all that a result can have, so a requirement of another is an error of `-n`."""
     bench.job("true")
