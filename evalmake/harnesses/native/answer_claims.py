@@ -38,7 +38,7 @@ _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,
 # After a group: "is the right answer", "is correct", "✓"; but not "is the right bank of ...".
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+[ws]?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
 _QUALIFIED = re.compile(r"^[fIv]*,?b[fg]*n")  # "A is true, but it does not answer"
-_PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+[ws]?)?v[fOv]*A?(?=$|[-,)])")
+_PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+[ws]?)?v[fOv]*A?(?=$|[-,)j])")
 _EXPLAINING = re.compile(r"j|[,-](?:g|b?s?h)")  # "because", "while": before what a claim is reasoned with
 _CONCEDING = re.compile("[fkb,]*g[fO]*$")  # "While A is correct, C is the answer"
 # "The capital is Rome, which is far from Paris": the second text only describes the first.
@@ -66,6 +66,7 @@ _CONCLUDED = _pattern(
     r"|k[f:,sIO(k-]*$|(?:^|[,-])[nx][,:][fIs(]*$|N[,fs]*$|,s[^,]*[I:][fO]*$"  # "wait, B", "no, B", "not A: B"
     r"|^f*I+[fO]*$|^[wfn]*,?b[fs,]*$"  # "Es la B", "not sure, but B"
 )
+_ONLY_CONCLUDED = re.compile("^[f&b]?s[sf,:]*$")  # "A, B and C are right. Therefore, D."
 # After a group that ends a statement, and does not begin one about the option.
 _OPEN_END = re.compile(r"^(?:$|[-,:(jbvkc]|If*v|[fI)]*$|I?s)")
 # In any language, what ends "...: B" is an answer; and so is a clause of nothing but fillers and an option.
@@ -345,7 +346,9 @@ def _read_line(line: str) -> Claim | None:
 def _make_claim(group: _Group, options: frozenset[int], strength: Strength) -> Claim:
     led = _CUE.search(group.before) or _CONCLUDED.search(group.before) or _DENIED_BEFORE.search(group.before)
     return replace(
-        _make_bare_claim(group.text, options, strength), is_assent=strength == Strength.ANNOUNCED and not led
+        _make_bare_claim(group.text, options, strength),
+        is_assent=strength == Strength.ANNOUNCED and not led,
+        concludes=bool(_ONLY_CONCLUDED.match(group.lead)) and not group.after,
     )
 
 

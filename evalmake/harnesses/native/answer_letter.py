@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from evalmake.harnesses.native.answer_claims import find_only_mention, read_claims
 from evalmake.harnesses.native.answer_outline import fold_option, names_exception, outline
@@ -16,6 +16,7 @@ from evalmake.harnesses.native.right_options import LETTERS
 
 _REFUSAL = compile_phrases(REFUSALS.values())
 _REFUSING = re.compile(r"[^.!?,;:\n。！？，]*")
+_TICKED = re.compile(r"[✓✔✅☑👍]|\[[xX]\]")
 _FIRST = 2_000
 """Characters in which a refusal stands."""
 
@@ -23,15 +24,22 @@ _FIRST = 2_000
 def find_chosen_option(reply: str, options: Sequence[str]) -> int | None:
     """The index of the option that a reply chose; None if it chose none or several.
 
-    Where it affirms all but one ("all are mammals except C"), the question asked for this one.
+    Where it says of all but one what it denies of this one ("all are mammals except C"), it chose this one.
     """
     chosen, reading = _find_chosen(reply, options)
     left = set(range(len(options))) - chosen
-    denied = reading.set_apart | (reading.rejected if reading.claim else set())
-    if len(left) == 1 and len(chosen) > 1 and (left <= denied or names_exception(reply)):
+    if len(left) == 1 and len(chosen) > 1 and _is_exception(left, reading, reply):
         return next(iter(left))
     index = next(iter(chosen), NONE)
     return index if len(chosen) == 1 and index != NONE else None
+
+
+def _is_exception(left: Set[int], reading: Reading, reply: str) -> bool:
+    if reading.claim is not None and not reading.claim.is_assent:
+        return False  # "The answer is A, B and D, not C"
+    judged = reading.claim is not None and not _TICKED.search(reply)  # what is ticked is chosen
+    denied = reading.set_apart | (reading.rejected if judged else set())
+    return left <= denied or names_exception(reply)
 
 
 def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:

@@ -51,4 +51,4 @@ def judge_list(lines: Sequence[str], listed: dict[int, int], reading: Reading) -
             (reading.affirmed if right else reading.rejected).add(listed[start])
             (reading.rejected if right else reading.affirmed).discard(listed[start])
     if reading.affirmed:
-        reading.claim = Claim(frozenset(reading.affirmed), Strength.CONCLUDED)
+        reading.claim = Claim(frozenset(reading.affirmed), Strength.CONCLUDED, is_assent=True)

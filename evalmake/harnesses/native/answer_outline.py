@@ -318,6 +318,8 @@ class _Encoder:
             return not re.match(TEXT_MARK, mark) or option_of(mark) == option_of(self.letters[token])
         if self._names_letter(at + 1) or (self._names_letter(at + 2) and self.tokens[at + 1][1] in _BETWEEN):
             return True
+        if self._next_kind(at) == "word" and self.tokens[at + 1][1] in ("only", "alone"):
+            return True
         following = self._next_role(at)
         before = self.text[max(0, start - 2) : start]
         if token == "A" and _AFTER_WORD.match(before) and _LOWER.match(self.text, end) and following == "w":

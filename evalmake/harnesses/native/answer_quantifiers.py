@@ -1,7 +1,7 @@
 """Options that a reply names together without their letters: "all of the above", "all but B", "none of them".
 
-It works on outlines (see `answer_outline`), in which "e" is a word for all options, "z" one for none, and "E" one
-for an exception.
+It works on outlines (see `answer_outline`), in which "e" is a word for all options, "z" one for none, "E" one
+for an exception, and "R" one for the rest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _ALL = re.compile(rf"{_LEAD}e[fOA]{{0,9}}(?:[fI2]{{0,4}}v(?=[-.,;:\n]|$)|(?=,j|[
 _NONE = re.compile(rf"{_LEAD}z[fOA]{{0,9}}(?:I{{1,2}}v)?(?=[-.,;:\n]|$)", re.MULTILINE)
 _ASSENT = "Iv"  # "is right"
 _QUANTIFIER = re.compile("f*([ez])[fOA]*")
-_WORDLESS = str.maketrans("ezE", "wwn")
+_REST = re.compile(r"(?P<lead>[-.,;:\n][&bfgj]{0,3})R[fOA]{0,5}(?:[fI]{0,4}v|I)(?=[-.,;:)\n]|$)")
+_WORDLESS = str.maketrans("ezER", "wwnw")
 
 
 def drop_quantifiers(outline: str) -> str:
@@ -46,9 +47,10 @@ def mark_quantifiers(outline: str, option_outlines: Sequence[str]) -> str:
 
     An option "All of the above" is what a reply with "all of them" chooses.
     """
-    if not re.search("[ezE]", outline):
+    if not re.search("[ezER]", outline):
         return outline
     every = range(len(option_outlines))
+    outline = _REST.sub(lambda found: _mark_rest(found, every), outline, count=1)
     named = {found[1]: index for index, one in enumerate(option_outlines) if (found := _QUANTIFIER.fullmatch(one))}
     for pattern in _EXCEPTIONS:
         outline = pattern.sub(lambda found: _mark_exception(found, every), outline)
@@ -57,15 +59,24 @@ def mark_quantifiers(outline: str, option_outlines: Sequence[str]) -> str:
     return drop_quantifiers(_NONE.sub(rf"\g<lead>{mark_of(named.get('z', NONE))}{_ASSENT}", outline))
 
 
+def _mark_rest(found: re.Match[str], every: Sequence[int]) -> str:
+    """All options that a reply has not named so far: "B is wrong; the others are right"."""
+    named = set(map(option_of, re.findall(MARK, found.string[: found.start()])))
+    rest = [index for index in every if index not in named]
+    return f".{_join(rest)}{_ASSENT}" if named and rest else f"{found['lead']}w"
+
+
 def _mark_exception(found: re.Match[str], every: Sequence[int]) -> str:
     """All but a group, or the group alone: "none but B", "all are wrong but B"."""
     parts = found.groupdict()
-    verdict, told = parts.get("verdict"), "s" if parts.get("told") else ""
-    assent = _ASSENT if verdict or found.string[found.end() :].startswith(("c", "e")) else ""
-    if (found[0][0] == "z") != (verdict == "x"):
-        return told + found["group"] + assent
+    verdict = parts.get("verdict")
     excepted = set(map(option_of, re.findall(MARK, found["group"])))
-    return told + _join([index for index in every if index not in excepted]) + assent
+    options = found["group"]
+    if (found[0][0] == "z") == (verdict == "x"):
+        options = _join([index for index in every if index not in excepted])
+    if parts.get("told"):
+        return f".{options}Iw"  # of which something is said, and no verdict
+    return options + (_ASSENT if verdict or found.string[found.end() :].startswith(("c", "e")) else "")
 
 
 def _join(indices: Sequence[int]) -> str:

@@ -24,6 +24,8 @@ class Claim:
     open: bool = False
     is_assent: bool = False
     """Whether only words after the options make the claim ("B is correct"), which an explanation may say, too."""
+    concludes: bool = False
+    """Whether a sentence says no more than that this follows: "Therefore, D."."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class Reading:
     def _stays(self, claim: Claim) -> bool:
         """Whether the claim that stands overrules a later one: "The answer is C. B is correct in general"."""
         assert self.claim is not None
+        if self.claim.is_assent and claim.concludes:
+            return False  # "A, B and C are right. Therefore, D."
         announced = self.claim.strength >= Strength.ANNOUNCED and not self.claim.is_assent
         return claim.strength < self.claim.strength or (announced and claim.is_assent)
 

@@ -29,6 +29,7 @@ ROLES = {
     "all": "e",
     "none": "z",
     "except": "E",
+    "the rest": "R",
     "so is": "S",  # says of an option what was said of the one before
     "too": "t",
     "partly": "q",  # beside "right", takes it back: "partially correct"

@@ -93,6 +93,8 @@ WORDS: dict[str, dict[str, str]] = {
         "everything|each of them|each of the options|each option",
         "none": "none|none of the above|none of these|none of those|none of them|none of the options|"
         "none of the answers|none of the choices|none of the statements|no option|nothing",
+        "the rest": "the others|the rest|all others|all the others|all of the others|all the rest|the other three|"
+        "the other options|the other statements|the remaining options|the remaining three",
         "except": "except|except for|excluding|apart from|aside from|other than|save for|with the exception of|but not",
     },
     "de": {
@@ -125,6 +127,7 @@ WORDS: dict[str, dict[str, str]] = {
         "none": "keine davon|keine der genannten|keine der oben genannten|keine der antworten|"
         "keine der optionen|keine der aussagen|keine von ihnen|keine von diesen|keines davon|"
         "keines der genannten|nichts davon",
+        "the rest": "die anderen|alle anderen|die übrigen|die restlichen|die anderen drei",
         "except": "außer|ausser|bis auf|mit ausnahme von|ausgenommen",
         "glue": "erste option|ersten option|zweite option|dritte option|vierte option|letzte option|nächste option|"
         "andere option",
@@ -158,6 +161,7 @@ WORDS: dict[str, dict[str, str]] = {
         "none": "aucune des réponses|aucune de ces réponses|aucune des options|aucune des propositions|"
         "aucune d'entre elles|aucune de ces options|aucune de ces propositions|aucun d'entre eux|"
         "aucune de ces",
+        "the rest": "les autres|toutes les autres|tous les autres|les trois autres",
         "except": "sauf|excepté|à part|hormis|à l'exception de",
         "glue": "première option|deuxième option|seconde option|troisième option|"
         "dernière option|autre option|premier choix",
@@ -188,6 +192,7 @@ WORDS: dict[str, dict[str, str]] = {
         "all": "todas|todos|todo|todas ellas|todas las anteriores|todos los anteriores|todas las|todos los",
         "none": "ninguna|ninguno|ninguna de las anteriores|ninguno de los anteriores|ninguna de ellas|"
         "ninguna de las opciones|ninguna de las respuestas",
+        "the rest": "las demás|los demás|las otras|las otras tres|todas las demás",
         "except": "excepto|menos|salvo|a excepción de",
         "glue": "primera opción|segunda opción|tercera opción|última opción|otra opción|siguiente opción",
     },
@@ -199,7 +204,7 @@ WORDS: dict[str, dict[str, str]] = {
         "partly": "parzialmente|in parte|tecnicamente|in generale|talvolta",
         "wrong": "errata|errato|sbagliata|sbagliato|errate|sbagliate|falsa|falso|scorretta|scorretto|scartata|"
         "esclusa|scarto|escludo|errore|escludere",
-        "right": "corretta|corretto|giusta|giusto|vera|vero|esatta|esatto|sì|migliore|corrette|giuste",
+        "right": "corretta|corretto|giusta|giusto|vera|vero|esatta|esatto|sì|migliore|corrette|giuste|vere|veri|esatte",
         "so": "quindi|dunque|perciò|pertanto|si tratta di|in conclusione|di conseguenza|bensì|allora|"
         "probabilmente|sicuramente|rimane|resta",
         "choose": "scelgo|seleziono|direi|penso|credo|opto per|sceglierei|penso che sia|credo che sia|penso sia|"
@@ -217,6 +222,7 @@ WORDS: dict[str, dict[str, str]] = {
         "all": "tutte|tutti|tutto|tutte le|tutti i|tutte le precedenti",
         "none": "nessuna delle precedenti|nessuna di queste|nessuna delle opzioni|nessuna delle risposte|"
         "nessuna di esse",
+        "the rest": "le altre|gli altri|tutte le altre",
         "except": "tranne|eccetto|salvo|a parte|ad eccezione di",
         "glue": "prima opzione|seconda opzione|terza opzione|ultima opzione|altra opzione",
     },
@@ -247,6 +253,7 @@ WORDS: dict[str, dict[str, str]] = {
         "todas as opções",
         "none": "nenhuma das anteriores|nenhuma das alternativas|nenhuma das opções|nenhuma delas|"
         "nenhuma destas|nenhuma das respostas",
+        "the rest": "as demais|as outras|todas as outras|os demais",
         "except": "exceto|menos|salvo|com exceção de",
         "glue": "primeira opção|segunda opção|terceira opção|última opção|"
         "outra opção|primeira alternativa|segunda alternativa",
