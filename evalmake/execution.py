@@ -9,10 +9,12 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evalmake.language.diagnostic import make_diagnostic
+from evalmake.language.diagnostic import Diagnostic, make_diagnostic
+from evalmake.planner.graph import Node
 from evalmake.planner.plan import Plan
 from evalmake.planner.staleness import find_lack, find_record_shortfall
 from evalmake.planning import declarations_with_packages, distinct_actions
+from evalmake.project.adapter import merge_adapters
 from evalmake.store.failure import store_failed
 from evalmake.store.store import Store
 from evalmake.workspace import Request, Workspace
@@ -94,6 +96,7 @@ def _request_reruns(request: Request, plan: Plan, store: Store) -> dict[str, flo
 def _add_shared_results(plan: Plan, result: BuildResult, store: Store) -> None:
     """Note how the evaluations went that share a result with one that ran: each counts, and by its own demands."""
     digests = {node.name: node.action.digest for node in plan.stale}
+    failed = {node.action.digest: node for node in plan.stale if node.name in result.failed}
     ended = {digests[name] for name in (*result.succeeded, *result.failed)}
     detached = {digests[name] for name in result.detached}
     for node in plan.stale:
@@ -111,3 +114,23 @@ def _add_shared_results(plan: Plan, result: BuildResult, store: Store) -> None:
             result.problems.append(make_diagnostic("evaluation-failed", message, span, help=cure))
         elif not find_lack(node.demands, head):
             result.succeeded.append(node.name)
+        elif other := failed.get(node.action.digest):
+            result.failed.append(node.name)
+            result.problems.append(_describe_shared_failure(node, other))
+
+
+def _describe_shared_failure(node: Node, failed: Node) -> Diagnostic:
+    """The error of an evaluation of which another one that failed is the same."""
+    adapters = [
+        merge_adapters(*(one.block.adapter for one in (cell.model, cell.benchmark, cell.variant)))
+        for cell in (node.evaluation, failed.evaluation)
+    ]
+    keys = sorted({key for key in {**adapters[0], **adapters[1]} if adapters[0].get(key) != adapters[1].get(key)})
+    differ = f"they differ only in what is no part of the identity (`{'`, `'.join(keys)}`): " if keys else ""
+    return make_diagnostic(
+        "evaluation-failed",
+        f"{node.name} failed with {failed.name}: they are the same evaluation, which ran once",
+        node.evaluation.span,
+        notes=[f"{differ}it ran as {failed.name} declares it"],
+        help=[f"its log: evalmake logs {failed.name}"],
+    )

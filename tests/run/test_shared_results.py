@@ -44,3 +44,21 @@ def test_a_failure_is_that_of_both(bench: Bench) -> None:
     assert ended.status == 2
     assert "0 ran, 2 did not finish" in ended.out
     assert "2 to run on local" in bench.run("-n").out
+    assert "one failed: exit status 3" in ended.err
+    assert "other failed with one: they are the same evaluation, which ran once" in ended.err
+    assert "note: it ran as one declares it" in ended.err
+
+
+def test_models_that_differ_in_no_identity_fail_together(bench: Bench) -> None:
+    """A model that has another's identity, and other settings beside it, is named when that one fails, also with -k."""
+    bench.evalfile(EVALFILE)
+    bench.edit("eval one {", "model n from m { adapter = { client_errors = true } }\neval one {")
+    bench.edit("eval one { model = m", "eval one { model in [m, n]")
+    bench.edit("eval other { model = m, benchmark = scripted }\n", "")
+    bench.edit("[one, other]", "[one]")
+    bench.job("exit 3\n")
+    for flags in ((), ("-k",)):
+        ended = bench.run(*flags)
+        assert "one/m failed: exit status 3" in ended.err
+        assert "one/n failed with one/m: they are the same evaluation, which ran once" in ended.err
+        assert "only in what is no part of the identity (`client_errors`): it ran as one/m declares it" in ended.err
