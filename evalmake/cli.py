@@ -192,6 +192,14 @@ def _describe_surroundings(error: Exception) -> str:
     """What is wrong where evalmake was started, if that is the cause: it may show anywhere. Empty if it is not."""
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return "error: too many files are open\nhelp: raise the limit: `ulimit -n 4096`"
+    from evalmake.language.room import advise_on_room
+
+    if isinstance(error, OSError) and (help := advise_on_room(error.errno)):
+        place = "" if error.filename is None else f" {os.fsdecode(error.filename)}"
+        return f"error: cannot write{place}: {error.strerror}\nhelp: {help[0]}"
+    if isinstance(error, PermissionError) and error.filename is not None:
+        said = f"error: cannot use {os.fsdecode(error.filename)}: {error.strerror}"
+        return f"{said}\nhelp: see who may read and write it, or use another folder"
     if isinstance(error, FileNotFoundError) and not _has_current_folder():
         return "error: the current folder is gone: somebody removed it, or made it anew\nhelp: `cd` to its path again"
     return ""

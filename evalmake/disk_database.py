@@ -13,9 +13,13 @@ import re
 import sqlite3
 from pathlib import Path
 
+from evalmake.language.room import advise_on_room, find_lack_of_room
+
 DATABASE = "cache.db"
 _VALUE_FILE = re.compile(r"[0-9a-z]{2}/[0-9a-z]{2}/[0-9a-z]+\.val")
 _TIMEOUT = 60.0  # seconds to wait for somebody who writes
+_VAGUE = ("disk I/O error", os.strerror(errno.EFBIG))
+"""Reasons for which to ask the system: SQLite says so of a full quota, too."""
 _LONGEST_PATH = 500  # bytes: SQLite takes 512, and adds `-journal`
 
 
@@ -109,6 +113,8 @@ def explain_failure(folder: Path, reason: str) -> tuple[str, str]:
         return f"{place} is not a folder", "move it away, or set another folder with `settings { store }`"
     if locked := _find_unwritable(place, folder):
         return f"this user may not write to {locked}", _help_reading()
+    if reason in _VAGUE and (number := find_lack_of_room(place)):
+        return os.strerror(number), f"{advise_on_room(number)[0]}, then run again: finished evaluations are kept"
     return reason, "check the permissions of the folder, or set another one with `settings { store }`"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from evalmake.command_line.options import declare
+from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import make_error
 
 _EVALFILE = """\
@@ -65,8 +66,8 @@ def command(file: Path | None) -> int:
         if path.exists():
             raise make_error("exists", f"`{path}` exists already", help=["nothing was written"])
     rows = [{"question": f"What is {a} + {b}?", "answer": a + b} for a in range(3, 13) for b in (4, 17)]
-    evalfile.write_text(_EVALFILE, encoding="utf-8")
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_atomic(evalfile, _EVALFILE.encode())
+    write_atomic(data, "".join(json.dumps(row) + "\n" for row in rows).encode())
     click.echo(f"wrote {evalfile} and {data}")
     if line := _ignore_state(evalfile.parent):
         click.echo(line)
@@ -86,7 +87,7 @@ def _ignore_state(folder: Path) -> str:
     path = folder / ".gitignore"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     separator = "\n" if text and not text.endswith("\n") else ""
-    path.write_text(f"{text}{separator}{_STATE}\n", encoding="utf-8")
+    write_atomic(path.resolve(), f"{text}{separator}{_STATE}\n".encode())
     return f"{'added' if text else 'wrote'} {_STATE} {'to' if text else 'in'} {path}"
 
 

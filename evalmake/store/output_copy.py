@@ -15,6 +15,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from evalmake.language.diagnostic import make_error
+from evalmake.language.room import advise_on_room
 from evalmake.planner.action import Artifact
 from evalmake.store.records import UnreadableRecord
 from evalmake.store.store import Store
@@ -45,7 +46,8 @@ def copy_outputs(store: Store, copies: Sequence[OutputCopy], folder: Path) -> in
             _copy(store, folder, copy)
     except OSError as error:
         where = f" at {os.fsdecode(error.filename)}" if error.filename is not None else ""
-        raise make_error("copy-failed", f"cannot copy to {folder}: {error.strerror}{where}") from None
+        message = f"cannot copy to {folder}: {error.strerror}{where}"
+        raise make_error("copy-failed", message, help=advise_on_room(error.errno)) from None
     return len(new)
 
 

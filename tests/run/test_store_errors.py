@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.disk_database import explain_failure
 from tests.support.shared_folders import make_once
 from tests.support.workspaces import SCORE, TRIED, Bench, rewrite
 
@@ -71,6 +73,21 @@ def test_full_disk(small: Bench) -> None:
     done = [a.name for a in small.attempts() if a.status == "succeeded"]
     assert sorted(done) == [f"tried/{seed}" for seed in range(1, 9)]
     small.clean()
+
+
+def test_a_full_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite calls a full quota an I/O error; the system is asked what it is, and nothing is left of that."""
+    assert explain_failure(tmp_path, "disk I/O error")[0] == "disk I/O error"
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    reason, help = explain_failure(tmp_path / "store", "disk I/O error")
+    assert reason == "Disk quota exceeded"
+    assert help == "free some space, or ask for a larger quota, then run again: finished evaluations are kept"
+    assert explain_failure(tmp_path, "attempt to write a readonly database")[0] != reason
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -14,6 +15,7 @@ import click
 import pytest
 
 import evalmake
+from evalmake import cli
 from evalmake.command_registry import COMMAND_NAMES, REGISTRY
 from tests.support.projects import Project
 
@@ -35,6 +37,8 @@ eval first {
     benchmark = b
 }
 """
+
+ODD = "model   m {  }\n"
 
 
 def complete(project: Project, line: str) -> list[str]:
@@ -304,6 +308,45 @@ def test_other_commands_need_no_eval(project: Project, command: str) -> None:
     """What looks after models, jobs and stored data works on an Evalfile that has no eval any more."""
     project.write("Evalfile", EVALFILE.partition("eval first")[0])
     assert project.run(command).status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "cannot use {root}/.evalmake/store: File too large [store-failed]"),
+        (["-n", "-o", "plan.json"], "cannot write the plan to plan.json: File too large [bad-plan]"),
+        (["fmt", "odd.evalfile"], "cannot write odd.evalfile: File too large"),
+        (["-f", "new.evalfile", "init"], "cannot write new.evalfile: File too large"),
+    ],
+)
+def test_a_limit_on_the_size_of_files(project: Project, words: list[str], said: str) -> None:
+    """What cannot be written is named, with the limit to raise, and the old file is as it was."""
+    project.write("Evalfile", EVALFILE)
+    project.write("odd.evalfile", ODD)
+    command = ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", sys.executable, "-m", "evalmake", *words]
+    ended = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+    first, help = ended.stderr.splitlines()
+    assert (ended.returncode, first) == (2, f"error: {said.format(root=project.root)}")
+    assert help.startswith("help: raise the limit on the size of files: `ulimit -f unlimited`")
+    assert (project.root / "odd.evalfile").read_text() == ODD
+    assert not (project.root / "new.evalfile").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "a.md"), "error: cannot write a.md: Disk quota exceeded\nhelp: "),
+        (OSError(errno.ENOSPC, "No space left on device"), "error: cannot write: No space left on device\nhelp: free"),
+        (PermissionError(errno.EACCES, "Permission denied", b"a"), "error: cannot use a: Permission denied\nhelp: see"),
+        (PermissionError(errno.EPERM, "Operation not permitted"), ""),
+        (RuntimeError("x"), ""),
+    ],
+)
+def test_what_the_surroundings_refuse_is_no_defect(error: Exception, said: str) -> None:
+    """A place that takes no more, and a file that this user may not use, are told without a traceback."""
+    found = cli._describe_surroundings(error)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
 
 
 @pytest.mark.parametrize(
