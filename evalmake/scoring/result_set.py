@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -292,7 +293,7 @@ def _find_kind(metric: str, results: Sequence[Result]) -> MetricKind:
 
 
 def find_unlike_rows(groups: Mapping[tuple[str, str], Sequence[Result]]) -> dict[tuple[str, str], list[Note]]:
-    """A note for each entry of a table whose limit, sampling or prompt is not that of the rows beside it.
+    """A note for each entry of a table whose limit, sampling or prompt is not that of most rows beside it.
 
     Rows of another benchmark, or with another value of an axis, are unlike by their names and say it there.
     """
@@ -303,8 +304,8 @@ def find_unlike_rows(groups: Mapping[tuple[str, str], Sequence[Result]]) -> dict
     found: dict[tuple[str, str], list[Note]] = {}
     for places in alike.values():
         every = [_settings_of_row(groups[place]) for place in places]
-        for place, own in zip(places, every, strict=True):
-            if differing := _list_unlike(own, [other for other in every if other is not own]):
+        for place, differing in zip(places, _list_unlike(every), strict=True):
+            if differing:
                 found[place] = [Note("unlike", f"unlike other rows: {', '.join(differing)}")]
     return found
 
@@ -319,16 +320,28 @@ def _settings_of_row(results: Sequence[Result]) -> dict[str, str]:
     }
 
 
-def _list_unlike(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[str]:
-    """The settings in which a row differs from any other: "limit 10 (others 30)"."""
-    texts = []
-    for name in dict.fromkeys(name for settings in (own, *others) for name in settings):
-        mine = own.get(name, "none")
-        theirs = sorted({other.get(name, "none") for other in others} - {mine})
-        if theirs:
-            texts.append(f"{name} {mine} (others {', '.join(theirs)})")
-    more = [f"{len(texts) - _MOST_SETTINGS} more"] if len(texts) > _MOST_SETTINGS else []
-    return texts[:_MOST_SETTINGS] + more
+def _list_unlike(rows: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """For each row, the settings in which it differs from most others: "limit 10 (others 30)"."""
+    texts: list[list[str]] = [[] for _ in rows]
+    for name in dict.fromkeys(name for settings in rows for name in settings):
+        values = [settings.get(name, "none") for settings in rows]
+        for at in _find_odd(values):
+            others = ", ".join(sorted({*values} - {values[at]}))
+            texts[at].append(f"{name} {values[at]} (others {others})")
+    return [
+        [*found[:_MOST_SETTINGS], *([f"{len(found) - _MOST_SETTINGS} more"] if len(found) > _MOST_SETTINGS else [])]
+        for found in texts
+    ]
+
+
+def _find_odd(values: Sequence[str]) -> list[int]:
+    """The places of values that differ from the commonest one; both of two, and the first where none is commonest."""
+    counts = Counter(values).most_common(2)
+    if len(counts) < 2 or len(values) == 2:
+        return list(range(len(values))) if len(counts) == 2 else []
+    if counts[0][1] == counts[1][1]:
+        return [0]
+    return [at for at, value in enumerate(values) if value != counts[0][0]]
 
 
 def find_differences(ours: Sequence[Result], theirs: Sequence[Result]) -> tuple[str, ...]:

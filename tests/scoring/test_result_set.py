@@ -80,7 +80,7 @@ def test_the_interval_of_a_cell_is_at_the_confidence_of_its_eval() -> None:
 
 
 def test_rows_that_were_asked_otherwise_are_told() -> None:
-    """Models of one column whose limit or sampling differ have a note each; an axis or a benchmark tells it by name."""
+    """Models whose limit or sampling differ are told, of several those unlike most; an axis tells it by its name."""
     plain = result("e", "x", "a", 1, 0.5)
     short = replace(result("f", "y", "a", 1, 0.7), settings={"limit": "10", "the model's api": "chat"})
 
@@ -95,6 +95,13 @@ def test_rows_that_were_asked_otherwise_are_told() -> None:
         "y": ["unlike other rows: limit 10 (others 30)"],
     }
     assert notes(replace(plain, settings={"limit": "10"}), short) == {"x": [], "y": []}
+
+    def of_three(*limits: str) -> dict[str, list[str]]:
+        rows = zip("xyz", limits, strict=True)
+        return notes(*(replace(result("e", row, "a", 1, 0.5), settings={"limit": limit}) for row, limit in rows))
+
+    assert of_three("10", "30", "10") == {"x": [], "y": ["unlike other rows: limit 30 (others 10)"], "z": []}
+    assert of_three("10", "20", "30") == {"x": ["unlike other rows: limit 10 (others 20, 30)"], "y": [], "z": []}
     hot = replace(result("e", "y", "a", 1, 0.5, temperature=1.0), settings={"params.temperature": "1.0"})
     assert notes(replace(plain, settings={"limit": "10"}), hot) == {"x": [], "y": []}
     assert notes(replace(plain, settings={"limit": "30"}), short, compare="x") == {"x": [], "y": []}
