@@ -118,9 +118,12 @@ def test_its_cache_report_and_telemetry_are_off(tmp_path: Path) -> None:
         "generate_html_report": False,
     }
     assert made.env["NEMO_EVALUATOR_TELEMETRY_LEVEL"] == "0"
-    proxied = config(command(tmp_path, 'task = "x.y", proxy = true'))["target"]["api_endpoint"]
-    assert "mode" not in proxied["adapter_config"]
-    assert proxied["adapter_config"]["use_caching"] is False
+    proxied = command(tmp_path, 'task = "x.y", proxy = true')
+    adapter = config(proxied)["target"]["api_endpoint"]["adapter_config"]
+    assert "mode" not in adapter
+    assert adapter["use_caching"] is False
+    assert "ADAPTER_PORT" in proxied.files["nemo.sh"]
+    assert "ADAPTER_PORT" not in made.files["nemo.sh"]
 
 
 @pytest.mark.parametrize(

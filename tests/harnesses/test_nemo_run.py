@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
 import zipfile
 from pathlib import Path
@@ -109,6 +111,8 @@ def run_eval(folder: Path, task: str, url: str, data: Path) -> dict[str, Any]:
     }
     mine["HF_DATASETS_CACHE"] = str(data / "cache")  # else the rows may be those of an earlier run
     off = {"NEMO_EVALUATOR_TELEMETRY_LEVEL": "0", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        off["ADAPTER_PORT"] = str(free.getsockname()[1])
     done = subprocess.run(
         [
             str(folder / "nemo-evaluator"),
@@ -149,6 +153,9 @@ def test_the_proxy_changes_nothing(nemo: Bench) -> None:
     one, two = nemo.attempts()
     assert one.scores == two.scores
     assert not [o.name for o in two.outputs if "cache" in o.name or "report" in o.name]
+    port = re.search(r"Adapter server started on localhost:(\d+)", nemo.run("logs", "e").out)
+    assert port
+    assert port[1] != "3825"  # where each looks first, so that one of two jobs would ask through the other's
 
 
 def test_files_are_the_data_set(nemo: Bench) -> None:

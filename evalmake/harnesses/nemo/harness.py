@@ -70,12 +70,18 @@ elif [ -n "${{EVALMAKE_IMAGE_WORKDIR:-}}" ]; then
 fi
 mkdir -p data "$EVALMAKE_OUT/nemo"
 export NEMO_EVALUATOR_DATASET_DIR="$PWD/data"
-cd "$place"
+{port}cd "$place"
 {before}"$run_eval" run_eval --run_config "$config" \\
     --model_url "$EVALMAKE_MODEL_URL{route}" \\
     --model_id "$EVALMAKE_MODEL_NAME" \\
     --output_dir "$EVALMAKE_OUT/nemo"{judge}
 """
+_PORT = """\
+ADAPTER_PORT=$("${{1:-python3}}" -c "import socket; print(socket.create_server(('127.0.0.1', 0)).getsockname()[1])")
+export ADAPTER_PORT
+"""
+"""A port for NeMo Evaluator's proxy. It looks for the first free one itself, and takes whatever listens there for its
+own: of two jobs that start at once on a machine, one would ask through the other's proxy."""
 _SETUP = """\
 set +eu
 . "${{config%/*}}/setup.sh" || exit
@@ -181,6 +187,7 @@ class NemoHarness:
             "nemo.sh": _SCRIPT.format(
                 route=_ROUTES[endpoint],
                 judge=_build_judge_arguments(evaluation.benchmark),
+                port=_PORT.format() if settings.proxy else "",
                 before=_build_start(evaluation.benchmark),
             ),
         }
