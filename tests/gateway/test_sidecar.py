@@ -42,7 +42,7 @@ while not arrived.exists():
     time.sleep(0.01)
 sys.exit(5)
 """
-WAIT = "import signal; signal.pause()\n"
+WAIT = "import time\nwhile True: time.sleep(0.05)\n"
 HEEDLESS = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 
 
