@@ -168,6 +168,15 @@ def test_every_server_of_a_model_is_probed(gateway: Gateway) -> None:
     assert gateway.open_evaluation(good).post(TEXT, **ECHO).status == 200
 
 
+def test_what_is_not_known_of_one_server_is_on_record(gateway: Gateway) -> None:
+    """Of several servers, the record has the one of which the probe learnt nothing, though the others are fit."""
+    good, silent = Upstream(complete_prompts()), Upstream(complete_prompts(with_choice_fields(text="", logprobs=None)))
+    for servers in ((good, silent), (silent, good)):
+        evaluation = gateway.open_evaluation(*servers)
+        evaluation.post(TEXT, **ECHO)
+        assert evaluation.close()["probed"] == {"echo": "not known: it says nothing"}
+
+
 def test_a_server_that_stumbles_is_probed_itself(gateway: Gateway) -> None:
     """A server with a transient error is probed itself, not replaced by another one."""
     good, bad = (

@@ -45,7 +45,7 @@ async def probe_endpoint(
             shared.probes[key] = task
             task.add_done_callback(partial(_forget_unless_final, shared, key))
         results.append(await asyncio.shield(shared.probes[key]))
-    worst = max(results, key=lambda result: (result.unfit, not result.fact.startswith("ok"), result.fact))
+    worst = max(results, key=lambda result: (result.unfit, not result.known, result.fact))
     session.usage.record_probe(kind, worst.fact)
     return worst.fact if worst.unfit else ""
 
@@ -90,7 +90,7 @@ async def _send_probe(request: UpstreamRequest, body: Body) -> Body | ProbeResul
         parsed = None
     if isinstance(parsed, dict):
         return parsed
-    return ProbeResult(f"not known: {request.address}: {describe_reply(reply)}", final=False)
+    return ProbeResult(f"not known: {request.address}: {describe_reply(reply)}", known=False, final=False)
 
 
 def find_ignored_field(path: str, body: Body, reply: Body) -> str:

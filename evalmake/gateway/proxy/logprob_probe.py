@@ -53,6 +53,8 @@ class ProbeResult:
 
     fact: str
     unfit: bool = False
+    known: bool = True
+    """Whether it found whether the endpoint is fit."""
     final: bool = True
     """Whether the probe need not be repeated."""
 
@@ -129,7 +131,7 @@ def _decide(address: str, near: list[float], far: list[str], unclear: str) -> Pr
         return ProbeResult("ok" if worst <= _EXACT else f"ok, to within {worst:.2g}")
     if len(far) > len(near):
         return ProbeResult(f"the endpoint {address} {far[0]}", unfit=True)
-    return ProbeResult(f"not known: {unclear}" if unclear else "not known: its tokens disagree")
+    return ProbeResult(f"not known: {unclear or 'its tokens disagree'}", known=False)
 
 
 def _describe_difference(logprob: float | None, token: _Token) -> str:

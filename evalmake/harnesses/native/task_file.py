@@ -141,9 +141,9 @@ class _Reader:
     def check_together(self, task: Task) -> None:
         """Check what one key requires of another."""
         scorer = task.scorer
-        for message in find_missing_keys(task, scorer):
-            if not (scorer == "regex" and "pattern" in self.failed()):
-                self.wrong(message)
+        is_wrong_already = scorer == "regex" and task.pattern is None and self.data.get("pattern") is not None
+        for message in () if is_wrong_already else find_missing_keys(task, scorer):
+            self.wrong(message)
         if task.fewshot and not task.examples:
             self.wrong(f"fewshot is {task.fewshot}, but there are no examples")
         if task.examples and task.target is None:
@@ -152,10 +152,6 @@ class _Reader:
     def wrong(self, message: str) -> None:
         """Add an error."""
         self.mistakes.append(f"{self.name}: {message}")
-
-    def failed(self) -> set[str]:
-        """The keys that already have an error."""
-        return {line.removeprefix(f"{self.name}: ").split(":")[0] for line in self.mistakes}
 
     def text(self, key: str) -> str | None:
         """Read an optional text."""

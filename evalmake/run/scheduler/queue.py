@@ -27,6 +27,7 @@ class Queue:
 
     def __init__(self, build: Build) -> None:
         self._build = build
+        self._failed_servers: set[str] = set()
 
     def start_ready_tasks(self) -> None:
         """Start what can start now.
@@ -75,8 +76,8 @@ class Queue:
     def _fail_for_server(self, task: Task, server: ServerSpec) -> None:
         """Fail a task whose server has failed; the server's error is reported once for all."""
         result = self._build.result
-        known = [p.message for p in result.problems if p.code == "service-failed"]
-        if not any(message.startswith(f"{server.title} ") for message in known):
+        if server.name not in self._failed_servers:
+            self._failed_servers.add(server.name)
             result.problems.append(self._build.servers.failure_diagnostic(server.name))
         self._build.waiting.remove(task)
         result.failed.append(task.node.name)
