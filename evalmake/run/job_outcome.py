@@ -32,6 +32,7 @@ _REPLY_COUNTS = {
     "null_content": "replies_null",
     "calls_without_text": "replies_calling_tools",
 }
+_PARAMETER_COUNTS = ("undeclared", "added")
 _KEPT_LOG = 2**20  # bytes of the log of a job whose outputs are not stored
 _BARE_STATUS = re.compile(r"exit status \d+( \(.*\))?")
 _LONGEST_WORDS = 200  # characters of a log in a message
@@ -131,7 +132,8 @@ def _find_silence(job_builder: JobBuilder, task: Task, usage: Mapping[str, float
 def _describe_replies(counted: Mapping[str, Any], asked: str | None) -> dict[str, str]:
     """Names that replies and requests carry, as JSON lists, and the model that was asked."""
     names = {kind: list(_read_map(counted, kind)) for kind in ("models", "fingerprints")}
-    names |= {f"undeclared_{name}": list(values) for name, values in _read_map(counted, "undeclared").items()}
+    for kind in _PARAMETER_COUNTS:
+        names |= {f"{kind}_{name}": list(values) for name, values in _read_map(counted, kind).items()}
     names |= {"asked": [asked] if asked else []}
     return {kind: json.dumps(sorted(found), ensure_ascii=False) for kind, found in names.items() if found}
 
@@ -170,13 +172,13 @@ def _to_numbers(counted: Mapping[str, Any], prefix: str) -> dict[str, float]:
     """The counts among a gateway's usage, and those of its maps.
 
     These are: how often replies ended for each reason, how many models and fingerprints replied, and how many
-    requests carried another value of a parameter than the declared one.
+    requests carried another value of a parameter than the declared one, or a sampling parameter that nothing declares.
     """
     found = {name: value for name, value in counted.items() if isinstance(value, int | float)}
     found |= {f"finish_{reason}": count for reason, count in _read_map(counted, "finish").items()}
     found |= {name: len(names) for name in ("models", "fingerprints") if (names := _read_map(counted, name))}
-    for name, values in _read_map(counted, "undeclared").items():
-        found[f"undeclared_{name}"] = sum(values.values())
+    for kind in _PARAMETER_COUNTS:
+        found |= {f"{kind}_{name}": sum(values.values()) for name, values in _read_map(counted, kind).items()}
     return {f"{prefix}{name}": value for name, value in found.items()}
 
 

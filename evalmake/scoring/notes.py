@@ -23,7 +23,8 @@ CONTRADICTIONS = "contradictions"
 """The fact in which a program's scores and its samples contradict each other, as a JSON list of sentences."""
 SAMPLE_GAPS = "sample_gaps"
 """The fact in which a program's samples do not show what its scores are of, as a JSON list of sentences."""
-_UNDECLARED = "undeclared_"
+_UNDECLARED = {"undeclared_": "had another {} than declared", "added_": "had a {} that nothing declares"}
+"""How the counts of parameters begin that a harness chose itself -> what they say."""
 _VERSION = re.compile(r"(?:[-@:.](?:latest|preview|v?\d{3,}|\d{4}-\d\d-\d\d|\d\d-\d\d|\d{8})|@[\w.-]+|\.gguf)+$")
 """What a server may add to the name of a model: a date, a build, a revision, a file's ending."""
 _MOST_NAMES = 3
@@ -124,11 +125,10 @@ def _describe_requests(results: Sequence[NotedResult], usage: Counter[str]) -> I
     if equal := usage["equal_logprobs"]:
         yield "logprobs", f"all {equal} log-probabilities of prompts are equal: they tell no option from another"
     for kind, count in sorted(usage.items()):
-        if kind.startswith(_UNDECLARED) and count:
-            name = kind.removeprefix(_UNDECLARED)
-            values = _read_names(results, kind)
-            requests = _count(count, "request", "requests")
-            yield "undeclared", f"{requests} had another {name} than declared{_list_names(values)}"
+        for beginning, text in _UNDECLARED.items():
+            if count and kind.startswith(beginning):
+                requests, values = _count(count, "request", "requests"), _list_names(_read_names(results, kind))
+                yield "undeclared", f"{requests} {text.format(kind.removeprefix(beginning))}{values}"
     if usage["reseeded"]:
         alone = "request is a repetition with a seed of its own"
         yield "reseeded", _count(usage["reseeded"], alone, "requests are repetitions with seeds of their own")

@@ -170,6 +170,23 @@ def test_parameters_against_their_declaration(gateway: Gateway, sent: dict[str, 
     assert sums.get("reseeded", 0) == (2 if sent.get("seed") not in (3, 5, None) else 0)
 
 
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ({"top_p": 0.5, "temperature": 0.7, "min_p": 0.1}, {"top_p": {"0.5": 2}, "min_p": {"0.1": 2}}),
+        ({"top_p": 0.9999999, "top_k": -1, "presence_penalty": 0, "frequency_penalty": None, "seed": 1}, {}),
+        ({"top_k": 20, "repetition_penalty": 1.1}, {"top_k": {"20": 2}}),
+    ],
+)
+def test_parameters_that_nothing_declares(gateway: Gateway, sent: dict[str, Any], found: dict[str, Any]) -> None:
+    """Sampling parameters of a harness's own are counted, unless they change nothing or an adapter overrules them."""
+    upstream = Upstream([http_reply(chat_completion("7"))])
+    adapter = {"params": {"repetition_penalty": 1}}
+    evaluation = gateway.open_evaluation(upstream, settings={"declared": {"temperature": 0.7}}, **adapter)
+    evaluation.post_repeatedly(2, **sent)
+    assert evaluation.close().get("added", {}) == found
+
+
 def test_what_answered(gateway: Gateway) -> None:
     """Models and fingerprints are counted as replies name them: whole, streamed and cached ones."""
     names = {"model": "m-2", "system_fingerprint": "fp_1"}

@@ -99,7 +99,8 @@ def test_an_endpoint_that_fails_is_no_zero(bench: Bench, serve: Serve) -> None:
 def test_another_model_grades(bench: Bench, serve: Serve) -> None:
     """`judge` is Inspect's grader: it is asked at its own address.
 
-    A solver's own temperature and seed beat the declared ones, which is counted and told beside the score.
+    A solver's own temperature and seed beat the declared ones, which is counted and told beside the score; so is its
+    `top_p`, which nothing declares.
     """
     url, judge = serve(name="m"), serve(name="grader")
     put_inspect(bench.root, "arith.py")
@@ -110,6 +111,7 @@ def test_another_model_grades(bench: Bench, serve: Serve) -> None:
     assert ended.status == 0, ended.text
     assert (count_requests(url), count_requests(judge)) == (12, 12)
     (attempt,) = bench.attempts()
-    found = {name: count for name, count in attempt.usage.items() if "undeclared" in name}
-    assert found == {"undeclared_temperature": 12, "undeclared_seed": 12}
+    found = {name: count for name, count in attempt.usage.items() if name.startswith(("undeclared", "added"))}
+    assert found == {"undeclared_temperature": 12, "undeclared_seed": 12, "added_top_p": 12}
+    assert "12 requests had a top_p that nothing declares (0.5)" in ended.out
     assert "12 requests had another seed than declared (5)" in ended.out

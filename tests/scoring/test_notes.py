@@ -91,6 +91,7 @@ def test_equal_ids_are_counted() -> None:
         ({"ids_repeated": 3}, "ids", "3 samples have the id of an earlier one: counted as repetitions of one item"),
         ({"requests": 0}, "no-requests", "no request reached the model"),
         ({"undeclared_seed": 10}, "undeclared", "10 requests had another seed than declared"),
+        ({"added_top_p": 1}, "undeclared", "1 request had a top_p that nothing declares"),
         ({"reseeded": 6}, "reseeded", "6 requests are repetitions with seeds of their own"),
     ],
 )

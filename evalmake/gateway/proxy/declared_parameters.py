@@ -7,7 +7,7 @@ harness sent it: what an adapter changes afterwards is declared, too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 _ALIASES = {
@@ -18,6 +18,17 @@ _ALIASES = {
 _NOT_COMPARED = ("model", "stream", "stream_options")
 _SENT_BY_SOME = ("seed",)
 """Harnesses that cannot send these leave them out: that is no contradiction."""
+_NEUTRAL: Mapping[str, tuple[float, ...]] = {
+    "temperature": (0, 1),
+    "top_p": (1,),
+    "top_k": (-1, 0),
+    "min_p": (0,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "repetition_penalty": (1,),
+}
+"""Sampling parameter -> the values that choose nothing of their own: a greedy, or an unchanged distribution."""
+_NEARLY = 1e-3  # as some programs write 0.9999999 for 1
 _LONGEST_SHOWN = 60
 _SEEDS = 2**31
 _MOST_REPETITIONS = 100_000
@@ -40,6 +51,15 @@ def find_undeclared_values(
                 yield name, "unset"
         elif not _is_declared(name, body[field], value, seed_step):
             yield name, json.dumps(body[field], ensure_ascii=False)[:_LONGEST_SHOWN]
+
+
+def find_added_values(declared: Iterable[str], body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The sampling parameters that a request carries and nothing declares, unless their value changes nothing."""
+    for name in _NEUTRAL.keys() - set(declared):
+        value = body.get(name)
+        if not isinstance(value, int | float) or any(abs(value - one) <= _NEARLY for one in _NEUTRAL[name]):
+            continue
+        yield name, json.dumps(value)
 
 
 def _is_declared(name: str, sent: Any, declared: Any, seed_step: int) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from evalmake.gateway.interceptors.interceptor import Body
 from evalmake.gateway.proxy.circuit_breaker import EvaluationStopped
-from evalmake.gateway.proxy.declared_parameters import find_undeclared_values, is_repetition_seed
+from evalmake.gateway.proxy.declared_parameters import find_added_values, find_undeclared_values, is_repetition_seed
 from evalmake.gateway.proxy.endpoint_probe import find_ignored_field, probe_endpoint
 from evalmake.gateway.proxy.forwarded_headers import end_to_end_headers
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
@@ -143,6 +143,9 @@ class Exchange:
         self._reseeded = is_repetition_seed(self.body.get("seed"), seed, settings.seed_step)
         for parameter, value in find_undeclared_values(settings.declared, self.body, settings.seed_step):
             self.session.usage.record_undeclared(parameter, value)
+        adapter = self.session.adapter
+        for parameter, value in find_added_values([*settings.declared, *adapter.params, *adapter.drop], self.body):
+            self.session.usage.record_added(parameter, value)
 
     def _rewrite_body(self) -> None:
         if self.body is not None and self.session.request_rewriters:

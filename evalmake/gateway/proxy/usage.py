@@ -49,6 +49,8 @@ class UsageRecord:
         self.fingerprints: Counter[str] = Counter()
         self.undeclared: dict[str, Counter[str]] = {}
         """Parameter -> the values, other than the declared one, that requests carried."""
+        self.added: dict[str, Counter[str]] = {}
+        """Sampling parameter that nothing declares -> the values that requests carried."""
         self.probed: dict[str, str] = {}
         """Kind of probe -> what it found."""
         self.seconds = 0.0
@@ -79,6 +81,10 @@ class UsageRecord:
     def record_undeclared(self, parameter: str, value: str) -> None:
         """Record that a request carried another value than the declared one."""
         _count_name(self.undeclared.setdefault(parameter, Counter()), value)
+
+    def record_added(self, parameter: str, value: str) -> None:
+        """Record that a request carried a sampling parameter that nothing declares."""
+        _count_name(self.added.setdefault(parameter, Counter()), value)
 
     def record_prompt_logprobs(self, reply: Mapping[str, Any], body: Mapping[str, Any]) -> None:
         """Record the log-probabilities of a request's prompt, without those of the tokens that it generated."""
@@ -182,6 +188,7 @@ class UsageRecord:
             "models": {self._redact(name): count for name, count in self.models.items()},
             "fingerprints": {self._redact(name): count for name, count in self.fingerprints.items()},
             "undeclared": {name: dict(values) for name, values in self.undeclared.items()},
+            **({"added": {name: dict(values) for name, values in self.added.items()}} if self.added else {}),
             "probed": {kind: self._redact(fact) for kind, fact in self.probed.items()},
             "seconds": round(self.seconds, 3),
             "slowest": round(self.slowest, 3),

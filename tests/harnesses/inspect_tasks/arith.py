@@ -25,4 +25,4 @@ def arith(hint="Answer."):
 @task
 def graded():
     """The same, graded by a model; the solver has parameters of its own."""
-    return Task(dataset=_questions(), solver=generate(temperature=0.6, seed=5), scorer=model_graded_qa())
+    return Task(dataset=_questions(), solver=generate(temperature=0.6, top_p=0.5, seed=5), scorer=model_graded_qa())
