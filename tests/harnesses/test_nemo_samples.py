@@ -106,6 +106,7 @@ def test_lm_evals_samples_have_scores_of_groups(tmp_path: Path) -> None:
             ("one", "exact_match"): (1.0, {"stderr": 0.0}),
             ("one", "exact_match__strict"): (0.5, {"stderr": 0.5}),
         },
+        "all_exact_match_exact_match",
     )
     assert [(s.metric, s.value, s.stderr, s.scored, s.unscored) for s in outcome.scores] == [
         ("all_exact_match_exact_match", pytest.approx(2 / 3), pytest.approx(1 / 3), 3, 0),
@@ -262,7 +263,7 @@ def test_mmaths_samples_are_the_questions_that_were_asked(tmp_path: Path) -> Non
     """Its score is the mean of its sources, of unequal size, and has the error of such a mean."""
     put_mmath(tmp_path, [("CNMO", True), ("CNMO", False), *[("MATH500", True)] * 3, ("MATH500", False), ("CNMO", None)])
     told = {("MMATH", "accuracy"): 0.625, ("CNMO", "accuracy"): 0.5, ("MATH500", "accuracy"): 0.75}
-    outcome = read(tmp_path, told)
+    outcome = read(tmp_path, told, "MMATH_accuracy_accuracy")
     score, *parts = outcome.scores
     assert score.value == 0.625
     assert score.stderr == pytest.approx((0.5**2 + 0.25**2) ** 0.5 / 2)
@@ -338,12 +339,14 @@ def test_hles_samples_without_a_judgement_have_no_score(tmp_path: Path) -> None:
         write(tmp_path / "out/nemo/judged_hle_m.json", judged, indent=4)
 
     put(["yes", "no", "no"])
-    outcome = read(tmp_path, {("hle", "accuracy"): 0.3333, ("hle", "accuracy/api_error_fraction"): 0.0})
+    told = {("hle", "accuracy"): 0.3333, ("hle", "accuracy/api_error_fraction"): 0.0}
+    outcome = read(tmp_path, told, "hle_accuracy_accuracy")
     assert outcome.scores[0].value == pytest.approx(1 / 3)
     assert (outcome.scores[0].scored, outcome.scores[0].stderr) == (3, pytest.approx(1 / 3))
     assert interval(tmp_path, outcome)[0] == "proportion"
     put(["yes", "error", "no"])
-    outcome = read(tmp_path, {("hle", "accuracy"): 0.3333, ("hle", "accuracy/api_error_fraction"): 1 / 3})
+    told = {("hle", "accuracy"): 0.3333, ("hle", "accuracy/api_error_fraction"): 1 / 3}
+    outcome = read(tmp_path, told, "hle_accuracy_accuracy")
     assert (outcome.scores[0].value, outcome.scores[0].scored, outcome.scores[0].unscored) == (0.3333, 2, 1)
     lost = rows(tmp_path)[1]
     assert (lost["scores"], lost["error"], lost["tokens_out"]) == ({}, "the judge did not answer", 4)

@@ -24,7 +24,6 @@ from evalmake.scoring.unscored_causes import Cause
 
 _UNUSED_PARAMETERS = re.compile(r"not used in the command template: (.*?)\. Valid params")
 _PARAM = "config.params."
-_MOST_LISTED = 30  # metrics
 _LOST_SHARES = ("api_error_fraction", "error_fraction", "error_rate", "failure_rate")
 _LOST_COUNTS = ("num_missing", "num_failed", "num_errors", "num_skipped", "missing", "failed", "skipped", "errors")
 """Scores of results.yml that tell how many samples the harness could not grade, and scored as wrong or left out."""
@@ -39,6 +38,8 @@ class Entry(NamedTuple):
     aggregation: str
     value: float
     stats: Mapping[str, Any]
+    leads: bool = False
+    """Whether it is of all: of a group that is in no other, or of a task where there are no groups."""
 
 
 def read_run(
@@ -68,9 +69,12 @@ def read_run(
     reported = {entry.name for entry in entries}
     composites = {name: parts for name, parts in _find_composites(entries, means) if name not in reported}
     entries = [*_compute_means(entries, composites), *entries]
+    if not entries:
+        return Outcome(error="the harness reported no score", usage=counts, cause=cause)
     headline = _find_headline(entries, metric)
-    if isinstance(headline, Outcome):
-        return replace(headline, usage=counts, cause=cause)
+    wrong = next((entry for entry in entries if entry.name == headline and not math.isfinite(entry.value)), None)
+    if wrong:
+        return Outcome(error=f"the harness reports {wrong.value} as `{headline}`", usage=counts, cause=cause)
     reading, gap = read_samples(outputs)
     reading = replace(reading, composites={**reading.composites, **composites})
     samples = SampledMetrics.collect(reading, reported | composites.keys(), headline)
@@ -80,23 +84,20 @@ def read_run(
     return Outcome(scores, headline, counts, facts={SAMPLE_GAPS: json.dumps([gap])} if gap else {}, cause=cause)
 
 
-def _find_headline(entries: Sequence[Entry], metric: str | None) -> str | Outcome:
-    """The metric that stands for the benchmark, or why there is none."""
-    names = [entry.name for entry in entries]
-    if not names:
-        return Outcome(error="the harness reported no score")
-    headline = find_metric(metric or _choose_headline(entries), names)
-    if headline is None:
-        return Outcome(error=f"the harness reported no `{metric}`; it reported {_list_names(names)}")
-    wrong = next((e for e in entries if e.name == headline and not math.isfinite(e.value)), None)
-    if wrong:
-        return Outcome(error=f"the harness reports {wrong.value} as `{headline}`")
-    return headline
+def _find_headline(entries: Sequence[Entry], metric: str | None) -> str:
+    """The metric that stands for the benchmark; empty if none is named and none stands for the others.
 
-
-def _list_names(names: Sequence[str]) -> str:
-    more = [f"{len(names) - _MOST_LISTED} more"] if len(names) > _MOST_LISTED else []
-    return ", ".join([*names[:_MOST_LISTED], *more])
+    One that is named and was not reported stays as it is: evalmake judges the stored result by another one then.
+    """
+    if metric is not None:
+        return find_metric(metric, [entry.name for entry in entries]) or metric
+    leading = [entry for entry in entries if entry.leads]
+    if len({entry.name.removesuffix(entry.aggregation) for entry in leading}) != 1:
+        return ""
+    # Of a metric of one group or task: a mean of means hides its weights.
+    micro = [entry for entry in leading if entry.aggregation.startswith("micro")]
+    found = micro or leading
+    return found[0].name if len(found) == 1 else ""
 
 
 def _find_lost(entries: Sequence[Entry], questions: float) -> tuple[float, Cause] | None:
@@ -130,7 +131,7 @@ def _compute_means(entries: Sequence[Entry], composites: Mapping[str, Sequence[s
     """Yield each composite, the mean of its parts."""
     values = {entry.name: entry.value for entry in entries}
     for name, parts in composites.items():
-        yield Entry(name, "mean", sum(values[part] for part in parts) / len(parts), {})
+        yield Entry(name, "mean", sum(values[part] for part in parts) / len(parts), {}, leads=True)
 
 
 def _read_results(path: Path) -> list[Entry] | str:
@@ -141,14 +142,15 @@ def _read_results(path: Path) -> list[Entry] | str:
         told = yaml.safe_load(path.read_text(encoding="utf-8"))
         results, repeated = told["results"], bool(_REPEATED.search(str(told.get("command"))))
         found: dict[str, Entry] = {}
-        for name, body in (*_walk_groups(results.get("groups")), *(results.get("tasks") or {}).items()):
+        groups, tasks = results.get("groups") or {}, results.get("tasks") or {}
+        for name, body in (*_walk_groups(groups), *tasks.items()):
             for metric, scores in (body.get("metrics") or {}).items():
                 for aggregation, score in scores["scores"].items():
                     full, value = f"{name}_{metric}_{aggregation}", float(score["value"])
                     stats = dict(score.get("stats") or {})
                     if repeated:  # too small: its samples are not independent
                         stats["pooled"] = stats.pop("stderr", None)
-                    found.setdefault(full, Entry(full, aggregation, value, stats))
+                    found.setdefault(full, Entry(full, aggregation, value, stats, name in (groups or tasks)))
     except FileNotFoundError:
         return "the harness wrote no results.yml"
     except (OSError, yaml.YAMLError):
@@ -162,13 +164,6 @@ def _walk_groups(groups: Any) -> Iterator[tuple[str, Any]]:
     for name, body in (groups or {}).items():
         yield name, body
         yield from _walk_groups(body.get("groups"))
-
-
-def _choose_headline(entries: Sequence[Entry]) -> str:
-    """The first score; the micro average where there are several: a mean of means hides its weights."""
-    first = entries[0].name.removesuffix(entries[0].aggregation)
-    is_nearly_equal = [entry for entry in entries if entry.name == first + entry.aggregation]
-    return next((entry.name for entry in is_nearly_equal if entry.aggregation.startswith("micro")), entries[0].name)
 
 
 def _build_score(entry: Entry, samples: SampledMetrics) -> Score:

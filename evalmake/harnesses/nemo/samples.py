@@ -64,7 +64,7 @@ class SampledMetrics:
     def collect(cls, reading: Reading, names: Collection[str], headline: str) -> SampledMetrics:
         """The samples with the scores that were reported; one that has another name is the headline's."""
         rows = [_keep_known(row, names) for row in reading.rows]
-        if not any(row.scores for row in rows):
+        if headline in names and not any(row.scores for row in rows):
             rows = _name_after_headline(reading.rows, headline)
         found = cls(reading.composites, reading.decimals, [])
         found.rows = found._add_composites(rows, names)
