@@ -191,6 +191,19 @@ def test_what_cannot_be_is_refused(tmp_path: Path, benchmark: str, eval: str, ap
     assert said.span is not None
 
 
+def test_a_metric_is_of_all_samples(tmp_path: Path) -> None:
+    """NeMo Skills calls the mean over several samples otherwise, and may report that of the first one, too."""
+    plain = "gpqa_pass_at_1_symbolic_correct"
+    skills = 'task = "nemo_skills.ns_gpqa", metric = "METRIC", extra = { num_repeats = REPEATS }'
+    command(tmp_path, skills.replace("METRIC", plain).replace("REPEATS", "1"))
+    command(tmp_path, skills.replace("METRIC", "gpqa_pass_at_8_symbolic_correct").replace("REPEATS", "8"))
+    with pytest.raises(EvalmakeError) as refused:
+        command(tmp_path, skills.replace("METRIC", plain).replace("REPEATS", "8"))
+    (said,) = refused.value.diagnostics
+    assert f"does not report `{plain}` of all samples" in said.message
+    assert said.help == ('write `metric = "gpqa_pass_at_1_avg-of-8_symbolic_correct"`',)
+
+
 def test_a_judge_that_the_task_does_not_take_is_an_error(tmp_path: Path) -> None:
     """It would have graded nothing; where the task takes it, nothing is said."""
     text = EVALFILE.replace("API", "chat").replace("EVAL", "limit = 5")

@@ -14,6 +14,7 @@ The harness gets no seed: `run_eval` has no field for one. A harness that takes 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -105,6 +106,8 @@ export AZURE_OPENAI_ENDPOINT="$EVALMAKE_JUDGE_URL" AZURE_OPENAI_API_KEY="$EVALMA
 """
 """VLMEvalKit gives its judge up unless OPENAI_API_KEY looks like a key. HLE asks for a token at OPENAI_TOKEN_URL; there
 is none, and then it takes the key."""
+_PASS_AT_1 = re.compile(r"_pass_at_1(_avg-of-\d+)?")
+"""NeMo Skills' name of a mean over samples, whose number it has if there are several."""
 _NOT_JUDGED = "will use exact matching for evaluation"
 """VLMEvalKit's warning that it grades without its judge."""
 
@@ -240,6 +243,7 @@ class NemoHarness:
             )
         _check_lacks(cell, diagnostics)
         _check_judge(cell, diagnostics)
+        _check_repeats(cell, diagnostics)
         for key in cell.params:
             if key not in _RENAMED_PARAMS:
                 known = ", ".join(sorted(set(_RENAMED_PARAMS) - {"max_new_tokens"}))
@@ -290,6 +294,23 @@ def _check_judge(cell: Evaluation, diagnostics: Diagnostics) -> None:
             cell.benchmark.span,
             about=f"eval {cell.eval}",
             help=[f"write `benchmark mine from {cell.benchmark.name} {{ judge = MODEL }}`"],
+        )
+
+
+def _check_repeats(cell: Evaluation, diagnostics: Diagnostics) -> None:
+    """Check that the catalog's metric is of as many samples of each question as are asked for."""
+    benchmark = cell.benchmark
+    metric, repeats = benchmark.block.metric or "", (_settings_of(benchmark).extra or {}).get("num_repeats")
+    if not isinstance(repeats, int) or metric != find_keys(benchmark.fields.values).get("metric"):
+        return
+    fit = _PASS_AT_1.sub("_pass_at_1" + (f"_avg-of-{repeats}" if repeats > 1 else ""), metric)
+    if fit != metric:
+        diagnostics.error(
+            "bad-value",
+            f"with `num_repeats = {repeats}`, the harness does not report `{metric}` of all samples",
+            benchmark.fields.spans["extra",].value,
+            about=f"eval {cell.eval}",
+            help=[f'write `metric = "{fit}"`'],
         )
 
 

@@ -95,15 +95,17 @@ def entry_of(
 
 
 def headline_of(task: Mapping[str, Any], headlines: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
-    """The keys that name the metric which stands for a task; empty for a harness whose results nobody describes."""
-    if headlines is None:
+    """The keys that name the metric which stands for a task; empty for one whose results nobody describes."""
+    found = next((one for one in headlines or () if any(fnmatchcase(task["name"], p) for p in one["tasks"])), None)
+    if found is None:
         return {}
-    found = next(each for each in headlines if any(fnmatchcase(task["name"], p) for p in each["tasks"]))
     name = task["params"].get("task") or task["type"]
+    repeats = task["params"].get("extra", {}).get("num_repeats") or 1
+    avg = f"_avg-of-{repeats}" if repeats > 1 else ""
     means = {
         mean: [metric.replace("{task}", name) for metric in metrics] for mean, metrics in found.get("means", {}).items()
     }
-    keys = {"metric": found["metric"].replace("{task}", name), "means": means}
+    keys = {"metric": found["metric"].replace("{task}", name).replace("{avg}", avg), "means": means}
     whole: dict[str, Any] = given(keys | {"scale": found["scale"], "better": found.get("better", "higher")})
     return whole
 
