@@ -101,11 +101,12 @@ config.params.extra.judge.{key}=EVALMAKE_JUDGE_API_KEY"
 
 _AZURE_JUDGE = """\
 export AZURE_OPENAI_ENDPOINT="$EVALMAKE_JUDGE_URL" AZURE_OPENAI_API_KEY="$EVALMAKE_JUDGE_API_KEY" \\
-    AZURE_OPENAI_DEPLOYMENT_NAME=gpt-4o OPENAI_API_VERSION=2024-10-21 OPENAI_API_KEY=sk-none \\
+    AZURE_OPENAI_DEPLOYMENT_NAME=gpt-4o OPENAI_API_VERSION=2024-10-21 \\
+    OPENAI_API_BASE="$EVALMAKE_JUDGE_URL/chat/completions" OPENAI_API_KEY=sk-none \\
     OPENAI_TOKEN_URL="$EVALMAKE_JUDGE_URL" OPENAI_CLIENT_ID=none OPENAI_CLIENT_SECRET=none OPENAI_SCOPE=none
 """
-"""VLMEvalKit gives its judge up unless OPENAI_API_KEY looks like a key. HLE asks for a token at OPENAI_TOKEN_URL; there
-is none, and then it takes the key."""
+"""VLMEvalKit gives its judge up unless OPENAI_API_KEY looks like a key. Both ask for a token at OPENAI_TOKEN_URL; there
+is none, and then they take Azure's key. OPENAI_API_BASE leads nowhere else where somebody turned Azure off."""
 _PASS_AT_1 = re.compile(r"_pass_at_1(_avg-of-\d+)?")
 """NeMo Skills' name of a mean over samples, whose number it has if there are several."""
 _NOT_JUDGED = "will use exact matching for evaluation"
