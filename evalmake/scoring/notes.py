@@ -16,7 +16,7 @@ from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
 from evalmake.scoring.headline import MetricKind
-from evalmake.scoring.sample_counts import SAME_ID, TIES
+from evalmake.scoring.sample_counts import SAME_ID, TIES, WITHOUT_ANSWER
 from evalmake.scoring.share_names import describe_percent_scale
 
 CONTRADICTIONS = "contradictions"
@@ -106,6 +106,8 @@ def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:
         yield "unfinished", f"{usage['replies_unfinished']} of {whole} replies end inside their reasoning"
     if usage["replies_empty"]:
         yield "empty", f"{usage['replies_empty']} of {whole} replies empty"
+    if usage[WITHOUT_ANSWER]:
+        yield "no-answer", f"no answer was found in {usage[WITHOUT_ANSWER]} of {whole} replies"
     if usage["replies_null"]:
         yield "null", f"{usage['replies_null']} of {whole} replies without content"
     if refused := usage["replies_refused"] + usage["refusals"]:

@@ -21,6 +21,8 @@ SAME_ID = "ids_repeated"
 """In the usage: how many samples have id, repetition and metric of an earlier one."""
 TIES = "ties"
 """In the usage: how many samples have several likeliest options."""
+WITHOUT_ANSWER = "replies_without_answer"
+"""In the usage: how many replies have text, and nothing in it that the scorer or `extract` takes for an answer."""
 _FINISHES = {
     "length": "replies_truncated",
     "content_filter": "replies_refused",

@@ -58,6 +58,12 @@ def name(field: str, *names: str) -> Callable[[Body], Reply]:
 CASES: dict[str, tuple[Callable[[Body], Reply], tuple[str, str] | None, str]] = {
     "truncated": (choose(completion("1", "length")), None, "1 of 3 replies cut off by the token limit"),
     "empty": (choose(completion("")), None, "1 of 3 replies empty"),
+    "no-answer": (choose(completion("I do not know.")), None, "no answer was found in 1 of 3 replies"),
+    "extract": (
+        choose(completion("1")),
+        ("scorer    = number", "scorer    = exact\n    extract   = '^[23]$'"),
+        "no answer was found in 1 of 3 replies",
+    ),
     "refused": (choose(completion("", "content_filter")), None, "1 of 3 replies refused"),
     "tool-calls": (
         choose(completion(None, "tool_calls", tool_calls=[CALL])),

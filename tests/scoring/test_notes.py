@@ -83,6 +83,7 @@ def test_equal_ids_are_counted() -> None:
         ),
         ({"replies_unfinished": 2}, "unfinished", "2 of 10 replies end inside their reasoning"),
         ({"replies_empty": 1}, "empty", "1 of 10 replies empty"),
+        ({"replies_without_answer": 6}, "no-answer", "no answer was found in 6 of 10 replies"),
         ({"replies_null": 2}, "null", "2 of 10 replies without content"),
         ({"replies_refused": 2, "refusals": 1}, "refused", "3 of 10 replies refused"),
         ({"replies_calling_tools": 4}, "tool-calls", "4 of 10 replies call a tool where text was expected"),

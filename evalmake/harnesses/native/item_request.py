@@ -12,7 +12,7 @@ from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
 from evalmake.harnesses.native.prompts import Body, Example, Item
 from evalmake.harnesses.native.sample_log import Sample
-from evalmake.harnesses.native.scorers import Scorer, Verdict, find_scored_text
+from evalmake.harnesses.native.scorers import Scorer, Verdict, find_scored_text, lacks_answer
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.time_limit import TooSlow
 
@@ -37,6 +37,8 @@ class ItemRequester:
         self.examples = examples
         self.scorers = scorers
         self.likelihood = Likelihood(client, seed)
+        self.without_answer = 0
+        """How many replies have text and no answer in it."""
 
     async def request(self, item: Item) -> Sample:
         """Return the item's sample; EndpointError if no further request can succeed."""
@@ -56,7 +58,9 @@ class ItemRequester:
             return _build_failed_sample(item, body, error)
         answer = reply.text if reply.refused and item.scorer == "judge" else reply.answer
         try:
-            verdict = await scorer(item, find_scored_text(self.task, item.scorer, answer))
+            scored = find_scored_text(self.task, item.scorer, answer)
+            verdict = await scorer(item, scored)
+            self.without_answer += lacks_answer(self.task, item.scorer, answer, scored, verdict)
         except RequestError as error:
             verdict = Verdict(error=f"judge: {error}", cause_kind=error.kind)
         except TooSlow as error:

@@ -21,7 +21,7 @@ from evalmake.harnesses.native.settings import Settings
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
-from evalmake.scoring.sample_counts import TIES
+from evalmake.scoring.sample_counts import TIES, WITHOUT_ANSWER
 
 if TYPE_CHECKING:
     from evalmake.harnesses.native.judge import Judge
@@ -130,8 +130,8 @@ class Run:
         status = "failed" if failure else "unscored" if message else "success"
         metric = self.tally.metric("f1" if all(item.scorer == "f1" for item in self.plan.items) else "accuracy")
         scores = self.tally.result(status, metric, requester.client.requests)
-        if requester.likelihood.ties:
-            scores["usage"][TIES] = requester.likelihood.ties
+        counts = {TIES: requester.likelihood.ties, WITHOUT_ANSWER: requester.without_answer}
+        scores["usage"] |= {name: count for name, count in counts.items() if count}
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
         write_atomic(self.plan.settings.out / "scores.json", [dumps(scores), b"\n"])

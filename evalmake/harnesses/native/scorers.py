@@ -26,6 +26,8 @@ from evalmake.scoring.share_names import is_share_name
 from evalmake.scoring.unscored_causes import CauseKind
 
 _TEXT_SCORERS = ("exact", "contains", "regex", "f1")
+_READERS = ("number", "math", "choice", "choices", "regex")
+"""Scorers that look for an answer in a reply, and may find none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,16 @@ def find_scored_text(task: Task, scorer: str, reply: str) -> str:
         return answer
     found = search(task.extract, answer)
     return "" if found is None else _captured_text(found)
+
+
+def lacks_answer(task: Task, scorer: str, reply: str, scored: str, verdict: Verdict) -> bool:
+    """Whether a reply says something, and `extract` or its scorer finds no answer in it."""
+    unmatched = task.extract is not None and not scored.strip()
+    if verdict.error is not None or not (unmatched or (scorer in _READERS and verdict.answer is None)):
+        return False
+    from evalmake.harnesses.native.reply_text import drop_reasoning
+
+    return bool(drop_reasoning(reply).strip())
 
 
 def make_exact(task: Task) -> PureScorer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,31 @@ def test_no_answer_is_taken_from_reasoning(native: Native, task: dict[str, objec
         native.server.answer = lambda body, reply=reply: reply  # type: ignore[misc]
         run = native([{"q": "?", "a": "Paris"}], **task)
         assert run.headline["value"] == (number == len(replies)), reply
+
+
+@pytest.mark.parametrize(
+    ("task", "reply", "counted"),
+    [
+        ({"scorer": "number"}, "Seven", True),
+        ({"scorer": "number"}, "7", False),
+        ({"scorer": "number"}, " ", False),
+        ({"scorer": "number"}, "<think>7</think>", False),
+        ({"scorer": "number", "extract": "[a-z]+"}, "seven 42", True),
+        ({"scorer": "regex", "pattern": "A: (.*)"}, "42", True),
+        ({"scorer": "choice", "choices": ["41", "42"]}, "Either of both", True),
+        ({"scorer": "choices", "choices": ["41", "42"]}, "Either of both", True),
+        ({"scorer": "exact", "extract": "A: (.*)"}, "42", True),
+        ({"scorer": "exact", "extract": "A: (.*)"}, "A: 41", False),
+        ({"scorer": "exact"}, "Seven", False),
+        ({"scorer": "contains"}, "Seven", False),
+    ],
+)
+def test_replies_without_an_answer_are_counted(native: Native, task: dict[str, Any], reply: str, counted: bool) -> None:
+    """A reply with text counts as one without an answer if its scorer, or `extract`, finds none in it."""
+    native.server.answer = lambda body: reply
+    run = native([{"q": "?", "a": "42"}] * 3, **task)
+    assert run.scores["usage"].get("replies_without_answer", 0) == 3 * counted
+    assert run.headline["value"] in (0, 1)
 
 
 def test_a_function_sees_the_reasoning(native: Native) -> None:
