@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from re import split
 from typing import Any, TypedDict, Unpack
 
 from evalmake.language.source import Span
+
+MOST_ERRORS = 1000
+"""How many errors in an Evalfile are told: nobody reads more, and to find them all may take minutes."""
+_MOST_CANDIDATES = 1000
 
 
 class Severity(StrEnum):
@@ -86,7 +90,11 @@ class Details(TypedDict, total=False):
 
 
 class Diagnostics(list[Diagnostic]):
-    """The diagnostics of one phase. `check` raises them at the end of the phase."""
+    """The diagnostics of one phase. `check` raises them at its end; the error that makes `most` of them does, too."""
+
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__()
+        self._most = most
 
     def error(
         self,
@@ -98,6 +106,18 @@ class Diagnostics(list[Diagnostic]):
     ) -> None:
         """Add an error at `span`."""
         self.append(make_diagnostic(code, message, span, label, **details))
+        if self._is_full():
+            *found, last = self.sorted()
+            notes = (*last.notes, f"after {self._most} errors evalmake looks for no more")
+            raise EvalmakeError([*found, replace(last, notes=notes)])
+
+    def extend(self, found: Iterable[Diagnostic]) -> None:
+        """Add diagnostics, unless there are too many already."""
+        if not self._is_full():
+            super().extend(found)
+
+    def _is_full(self) -> bool:
+        return self._most is not None and len(self) >= self._most
 
     def check(self) -> None:
         """Raise EvalmakeError if there is any diagnostic."""
@@ -138,8 +158,13 @@ def _order(diagnostic: Diagnostic) -> tuple[str, int]:
 
 
 def closest_name(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that was probably meant: within 2 edits (1 for short names), or with the same words."""
+    """The candidate that was probably meant: within 2 edits (1 for short names), or with the same words.
+
+    Among thousands none is looked for: with a thousand errors that would take minutes.
+    """
     names = sorted(set(candidates))
+    if len(names) > _MOST_CANDIDATES:
+        return None
     reach = 1 if len(name) < 5 else 2
     near = [(edit_distance(name, other, reach), other) for other in names]
     best = min((pair for pair in near if pair[0] <= reach), default=None)
@@ -165,5 +190,7 @@ def edit_distance(a: str, b: str, most: int = 99) -> int:
             if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
                 cost = min(cost, before[j - 2] + 1)
             row.append(cost)
+        if min(row) > most and min(last) > most:
+            return most + 1
         before, last = last, row
     return last[-1]

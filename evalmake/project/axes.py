@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from evalmake.language import tree
-from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name, make_error
 from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
 from evalmake.language.values import Folder, SecretRef, Symbol, describe_type, format_value
@@ -17,11 +18,12 @@ from evalmake.project.schema import AXIS_KEYS, Eval
 from evalmake.project.validation import COUNT_HELP, describe_share, report_unknown_key
 
 AxisValue = str | int | float | bool
+_MOST_NAMED = 1_000_000
 _MINIMUM = {"seed": 0, "limit": 1}
 _WANTED = {"model": "names of models", "benchmark": "names of benchmarks", "weights": 'folders: glob("PATTERN/")'}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Axis:
     """An axis: its key, its values in order, and the values without overrides."""
 
@@ -31,6 +33,11 @@ class Axis:
     spans: tuple[Span, ...]
     span: Span
     folders: tuple[Folder, ...] = ()  # those that the values of the axis `weights` name
+
+    @cached_property
+    def known(self) -> frozenset[tuple[str, AxisValue]]:
+        """All values, each with its type; also those that an override replaces."""
+        return frozenset(map(with_type, (*self.declared, *self.values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +228,13 @@ def read_conditions(
     skips: bool = False,
 ) -> tuple[Condition, ...]:
     """Read the `when`s (or `skip`s), and check that each tests axes of this eval for values that they have."""
-    conditions = []
+    conditions, named = [], 0
     for node, file in merged.skips if skips else merged.whens:
         tests = _read_tests(node.tests, file, axes, inheritance, diagnostics, about)
+        named += sum(len(wanted) for _, wanted in tests or ())
+        if named > _MOST_NAMED:
+            message = f"the conditions of this eval name more than {_MOST_NAMED} values"
+            raise make_error("too-large", message, Span(file.source, node.start, node.end), about=about)
         text = " and ".join(Span(file.source, test.start, test.end).text for test in node.tests)
         text = " ".join(text.split())
         origin = "skip"
@@ -317,12 +328,11 @@ def _read_wanted_values(
         return frozenset()
     given = value if isinstance(value, tuple) else (value,)
     members = _to_axis_values(given)
-    known = {with_type(known) for known in (*axis.declared, *axis.values)}
     for item in given:
         if axis.key in ("model", "benchmark") and isinstance(item, str):
             _report_quoted(axis.key, item, file.span(test.value), diagnostics, about)
     for member, span in zip(members, _item_spans(test.value, file, len(members)), strict=True):
-        if with_type(member) not in known:
+        if with_type(member) not in axis.known:
             names = [str(v) for v in axis.declared]
             meant = closest_name(str(member), names)
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from evalmake.language import tree
-from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.diagnostic import MOST_ERRORS, Diagnostics
 from evalmake.language.expressions import Evaluator, Scope
 from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_hashes import FileHashes
@@ -60,7 +60,7 @@ def load_project(
     is for how many seconds a folder must have been quiet, for an axis over folders to have it.
     """
     files = read_files(path, cache, written)
-    diagnostics = Diagnostics()
+    diagnostics = Diagnostics(MOST_ERRORS)
     external = ExternalInputs(environment, FileHashes(cache / "hashes.json" if cache else None), settle=settle)
     bindings = bind_variables(files.files, diagnostics)
     diagnostics.check()

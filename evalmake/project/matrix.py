@@ -8,12 +8,13 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from evalmake.language.diagnostic import Diagnostic, Diagnostics, make_diagnostic
+from evalmake.language.diagnostic import MOST_ERRORS, Diagnostic, Diagnostics, make_diagnostic
 from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
 from evalmake.language.tree import Assign
 from evalmake.language.values import Duration, Symbol
 from evalmake.project.axes import AxisValue, Gate
+from evalmake.project.condition_index import ConditionIndex
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
@@ -128,7 +129,7 @@ class Placement:
 
 def expand_matrix(project: Project) -> dict[str, list[Evaluation]]:
     """The cells of every eval, in file order; EvalmakeError with all their errors."""
-    diagnostics = Diagnostics()
+    diagnostics = Diagnostics(MOST_ERRORS)
     cells: dict[str, list[Evaluation]] = {}
     total = 0
     for declaration in project.evals.values():
@@ -149,9 +150,10 @@ def expand_matrix(project: Project) -> dict[str, list[Evaluation]]:
 def no_cells_diagnostic(declaration: EvalDeclaration, span: Span) -> Diagnostic:
     """The diagnostic for an eval whose cells are all skipped."""
     total = prod(len(axis.values) for axis in declaration.axes)
-    matched = [
-        sum(map(skip.matches, product(*(axis.values for axis in declaration.axes)))) for skip in declaration.skips
-    ]
+    index, matched = ConditionIndex(declaration.skips, span), [0] * len(declaration.skips)
+    for values in product(*(axis.values for axis in declaration.axes)):
+        for number in index.find(values):
+            matched[number] += 1
     return make_diagnostic(
         "no-cells",
         f"every cell of eval `{declaration.name}` is skipped",
@@ -185,14 +187,13 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
     skipped: set[int] = set()
     keys = [axis.key for axis in declaration.axes]
     at = {key: keys.index(key) if key in keys else None for key in AXIS_KEYS}
-    whens, skips = list(enumerate(declaration.whens)), list(enumerate(declaration.skips))
+    whens = ConditionIndex(declaration.whens, declaration.span)
+    skips = ConditionIndex(declaration.skips, declaration.span)
     for values in product(*(axis.values for axis in declaration.axes)):
-        if skips:
-            hits = [i for i, skip in skips if skip.matches(values)]
-            if hits:
-                skipped.update(hits)
-                continue
-        matched = tuple(i for i, when in whens if when.matches(values)) if whens else ()
+        if hits := skips.find(values):
+            skipped.update(hits)
+            continue
+        matched = whens.find(values)
         if matched not in variants:
             used.update(matched)
             variants[matched] = _make_variant(declaration, matched, diagnostics)
@@ -212,7 +213,8 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
             here["limit"],
         )
     if not project.overrides:
-        for when in [w for i, w in whens if i not in used] + [s for i, s in skips if i not in skipped]:
+        unused = [when for i, when in enumerate(declaration.whens) if i not in used]
+        for when in unused + [skip for i, skip in enumerate(declaration.skips) if i not in skipped]:
             diagnostics.error(
                 "dead-condition",
                 "this condition matches no cell",

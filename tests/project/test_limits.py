@@ -9,6 +9,7 @@ import pytest
 
 from evalmake.language import file_search
 from evalmake.language.file_search import find_files
+from evalmake.project import condition_index
 from tests.support.projects import Project
 
 BLOCKS = 'model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }\nbenchmark b { harness = command, run = "true" }\n'
@@ -42,6 +43,13 @@ INPUTS = {
         "too-deep",
         "Evalfile:100:16",
     ),
+    "conditions that name too many values": (
+        "eval f {\n model = m\n benchmark = b\n seed in 1..10000\n"
+        + " when seed in 1..10000 { limit = 1 }\n" * 101
+        + "}\n",
+        "too-large",
+        "Evalfile:105:2",
+    ),
     "a limit of cells without an end": ("settings { cells = 1000000000000 }\n", "bad-value", "Evalfile:1:20"),
     "a limit of cells that takes a minute": ("settings { cells = 100001 }\n", "bad-value", "Evalfile:1:20"),
     "an escape that is cut off": ('A = "\\u12"\n', "bad-escape", "Evalfile:1:5"),
@@ -67,6 +75,53 @@ def test_it_is_refused(project: Project, name: str) -> None:
     assert f"[{code}]" in told
     assert f"--> {place}" in told
     assert told.count("error: ") == 1
+
+
+@pytest.mark.timeout(120)  # it took hours; now some seconds
+def test_each_of_many_conditions_meets_its_cells_only(project: Project) -> None:
+    """9 990 `skip`s leave ten of ten thousand cells, in seconds."""
+    skips = each(9990, lambda i: f" skip seed = {i}")
+    project.write("Evalfile", f"{BLOCKS}eval e {{\n model = m\n benchmark = b\n seed in 1..10000\n{skips}}}\n")
+    assert "e/9991..10000 " in project.run("-n").stdout
+
+
+def test_conditions_that_are_tried_too_often(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conditions that would take minutes, as each matches many cells, are an error at their eval."""
+    monkeypatch.setattr(condition_index, "_MOST_TRIES", 1000)
+    whens = " when model = m { limit = 1 }\n" * 21
+    project.write("Evalfile", f"{BLOCKS}eval e {{\n model in [m]\n benchmark = b\n seed in 1..50\n{whens}}}\n")
+    told = project.run("-n", status=2).stderr
+    assert "error: its conditions would be tried on its cells more than 1000 times [too-large]" in told
+    assert "--> Evalfile:3:1" in told
+
+
+def test_conditions_over_several_axes(project: Project) -> None:
+    """A cell matches a condition if it passes all its tests, in whatever order they are written."""
+    project.write(
+        "Evalfile",
+        f"{BLOCKS}eval e {{\n model = m\n benchmark = b\n seed in 1..4\n limit in 1..4\n"
+        " skip limit in 1..2 and seed in 1..4\n skip seed = 2 and limit in 2..4\n skip seed in [3, 4]\n}\n",
+    )
+    assert "e/1/3..4 " in project.run("-n").stdout
+    assert "2 to run" in project.run("-n").stdout
+
+
+NAMES = each(5000, lambda i: f"model n{i} from m {{}}\neval e{i} {{ model = x{i}, benchmark = b }}")
+SKIPS = each(9990, lambda i: f" skip seed = {20000 + i}")
+
+
+@pytest.mark.timeout(120)  # it took minutes
+@pytest.mark.parametrize(
+    "text",
+    [NAMES, f"eval e {{\n model = m\n benchmark = b\n seed in 1..10000\n{SKIPS}}}\n"],
+    ids=["names", "conditions"],
+)
+def test_thousands_of_errors_among_thousands_of_names(project: Project, text: str) -> None:
+    """A thousand errors are told in seconds, and that there may be more."""
+    project.write("Evalfile", BLOCKS + text)
+    told = project.run("-n", status=2).stderr
+    assert "1000 errors" in told
+    assert "note: after 1000 errors evalmake looks for no more" in told
 
 
 def test_far_apart_seeds_are_few(project: Project) -> None:
