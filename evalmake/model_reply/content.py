@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalmake.model_reply.finish_reason import read_finish_reason
+
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 _REASONING_PARTS = ("reasoning", "thinking", "redacted_thinking")
 _TEXT_KEYS = ("text", "thinking", "reasoning", "reasoning_content", "summary", "content")
@@ -93,7 +95,7 @@ def _is_empty_by_model(choice: Mapping[str, Any]) -> bool:
     return (
         has_reasoning(message)
         or any(message.get(name) for name in _OTHER_REPLIES)
-        or choice.get("finish_reason") in _ENDS_WITHOUT_TEXT
+        or read_finish_reason(choice) in _ENDS_WITHOUT_TEXT
     )
 
 

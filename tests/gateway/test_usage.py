@@ -121,7 +121,8 @@ def test_what_a_score_does_not_show(gateway: Gateway) -> None:
         chat_completion("", "content_filter"),
         chat_completion("<think>hm", "length"),
         chat_completion("<think>hm</think>7", "length"),
-        chat_completion("<think>hm", "stop"),
+        chat_completion("<think>hm", "max_tokens"),
+        chat_completion("<think>hm", "end_turn"),
         {"choices": [{"text": "", "finish_reason": "stop"}]},
     ]
     upstream = Upstream([]).use_scripts(*([http_reply(reply)] for reply in replies))
@@ -136,10 +137,10 @@ def test_what_a_score_does_not_show(gateway: Gateway) -> None:
         "refusals": 1,
         "calls_without_text": 1,
         "tool_calls": 2,
-        "cut_in_reasoning": 1,
+        "cut_in_reasoning": 2,
         "stopped_in_reasoning": 1,
     }
-    assert sums["finish"] == {"stop": 5, "length": 3, "tool_calls": 2, "content_filter": 1}
+    assert sums["finish"] == {"stop": 5, "length": 4, "tool_calls": 2, "content_filter": 1}
 
 
 DECLARED = {"seed": 3, "temperature": 0.7, "max_tokens": 100, "stop": ["x"], "top_p": 1}

@@ -36,6 +36,7 @@ def choice(content: Any, finish: str = "stop", **more: Any) -> dict[str, Any]:
         (choice(None, reasoning=""), None),
         (choice(None, reasoning_content=None), None),
         (choice(None, "length"), ""),
+        (choice(None, "MAX_TOKENS"), ""),
         (choice(None, "content_filter"), ""),
         (choice(None, reasoning="6"), ""),
         (choice(None, reasoning_details=[{"type": "reasoning.text", "text": "6"}]), ""),

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from evalmake.gateway.interceptors.interceptor import Body, EvaluationRecord, EventRewriter, Interceptor
 from evalmake.model_reply.content import REASONING_FIELDS, has_reasoning, read_part_reasoning, read_reasoning, read_text
+from evalmake.model_reply.finish_reason import read_finish_reason
 from evalmake.model_reply.reasoning_tags import BEHAVIOUR, KNOWN_TAGS, ReasoningSplitter, Tags
 
 _TEXT_PARTS = ("text", "output_text")
@@ -69,7 +70,7 @@ class _ChoiceState:
 
     def end(self, choice: Body, record: EvaluationRecord) -> str:
         """Record the reasoning of a choice that ended; returns the rest of its answer."""
-        cut = choice.get("finish_reason") == "length"
+        cut = read_finish_reason(choice) == "length"
         rest = self.splitter.finish(cut)
         self.ended = True
         self.answered = self.answered or bool(rest.strip())

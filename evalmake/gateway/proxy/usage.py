@@ -18,6 +18,7 @@ from xxhash import xxh3_64_hexdigest
 
 from evalmake.gateway.proxy.server_sent_events import objects_in
 from evalmake.model_reply.content import read_answer, read_refusal
+from evalmake.model_reply.finish_reason import read_finish_reason
 from evalmake.model_reply.reasoning_tags import ends_in_reasoning, split_reasoning
 
 _LONGEST_LOGGED = 100_000  # characters of a body that the log of exchanges holds
@@ -146,7 +147,7 @@ class UsageRecord:
                 self.counts[name] += amount
                 used[name] = amount
         choices = objects_in(reply.get("choices"))
-        reasons = [_name_reason(choice.get("finish_reason")) for choice in choices]
+        reasons = [_name_reason(read_finish_reason(choice)) for choice in choices]
         for choice in choices:
             self._add_choice(choice)
         for reason in reasons:
@@ -159,7 +160,7 @@ class UsageRecord:
         message = choice.get("message")
         calls = objects_in(message.get("tool_calls")) if isinstance(message, dict) else []
         text = read_answer(choice)
-        if text and not text.isspace() and not calls and choice.get("finish_reason") != "length":
+        if text and not text.isspace() and not calls and read_finish_reason(choice) != "length":
             self.counts["stopped_in_reasoning"] += ends_in_reasoning(text)
             return  # most are so, and each request pays for what follows
         self.counts["tool_calls"] += len(calls)

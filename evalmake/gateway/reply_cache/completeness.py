@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalmake.model_reply.content import read_text
+from evalmake.model_reply.finish_reason import read_finish_reason
 
 FAILED_FINISH_REASONS = ("error", "abort")
 """With these finish reasons a server says, under status 200, that it failed."""
@@ -37,7 +38,7 @@ def is_complete(
 def _is_choice_complete(choice: object, allow_truncated: bool, allow_empty: bool) -> bool:
     if not isinstance(choice, dict):
         return False
-    finish = choice.get("finish_reason")
+    finish = read_finish_reason(choice)
     message = choice.get("message")
     if finish is None or finish in FAILED_FINISH_REASONS or (finish == "length" and not allow_truncated):
         return False

@@ -14,6 +14,7 @@ from pathlib import Path
 from evalmake.harnesses.inspect.metrics import Json, Metric, find_headline, read_metrics
 from evalmake.harnesses.log_errors import read_last_error
 from evalmake.harnesses.samples import Row, score_from_samples, write_samples
+from evalmake.model_reply.finish_reason import name_finish_reason
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
@@ -28,7 +29,6 @@ _LETTER_SCORES = {
     "no": 0.0,
     "false": 0.0,
 }
-_FINISH_REASONS = {"max_tokens": "length", "model_length": "length", "unknown": None}
 _CANCELLED = re.compile(r"Cancel(led|ledError)?\b|CancelledError")
 """Begins the error of a sample that Inspect gave up because another one failed."""
 
@@ -170,7 +170,7 @@ def _read_rows(model: str, samples: Sequence[Json], metrics: Sequence[Metric], c
             tokens_in=usage.get("input_tokens"),
             tokens_out=usage.get("output_tokens"),
             latency=math.fsum(call.get("working_time") or 0 for call in calls) if calls else None,
-            finish_reason=_FINISH_REASONS.get(stopped, stopped) if stopped else None,
+            finish_reason=name_finish_reason(stopped) if stopped and stopped != "unknown" else None,
         )
 
 

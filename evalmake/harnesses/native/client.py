@@ -21,6 +21,7 @@ from evalmake.harnesses.native.prompts import Body
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.http_protocol import gateway_errors
 from evalmake.model_reply.content import describe_no_text, read_answer, read_refusal
+from evalmake.model_reply.finish_reason import read_finish_reason
 from evalmake.model_reply.reasoning_tags import split_reasoning
 from evalmake.redaction import redact_secret
 from evalmake.scoring.unscored_causes import CauseKind
@@ -96,7 +97,7 @@ class Client:
         text = read_answer(answer.choice)
         if text is None:
             raise self._build_content_error(answer.choice)
-        finish_reason, refusal = answer.choice.get("finish_reason"), read_refusal(answer.choice)
+        finish_reason, refusal = read_finish_reason(answer.choice), read_refusal(answer.choice)
         return Reply(
             text=refusal or text,
             answer=_find_answer(text, finish_reason),
