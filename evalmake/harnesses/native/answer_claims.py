@@ -55,8 +55,8 @@ _SUBJECT = re.compile(r"^w?I[fO]*$")
 _WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
 # What announces an answer: a frame, "the answer is", "the right option", "the option is", a check mark.
 _CUE = _pattern(
-    rf"(F)[f:,(AIOsv-]*$|^[(fj]{{0,3}}vI[fO:]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$|^s,?fxwI$"
-)  # the last: "so the false one is"
+    rf"(F)[f:,(AIOsv-]*$|^[(fj]{{0,3}}vI[fO:]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$"
+)
 _SEPARATED_CUE = _pattern(r"(?:F|[AO][^n]*[:I])[fO(]*$")
 _BARE_CUE = _pattern(r"[AO][fO]*$")  # "answer B ..." may go on to say what B is
 # After a rejected group in a clause with a cue: "(the answer is not A) but".
@@ -81,13 +81,16 @@ _ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]{0,80}|[scx]f{0,80}:)\n")  # bounde
 _CUT_AT_FIRST = re.compile(f"{LETTER_MARK}[^.?\\n]*[Igj&|,:O]$", re.MULTILINE)
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
 _PREDICATE = re.compile("^[^hk?]*w[fw]*I[fO]*$")
-# "The statement that is not true is", "the false statement is", "the statement that is false is".
-_SET_APART_BEFORE = re.compile(
-    r"^[^hk?]*[sj,]f*nf*[^n,.?A]*[wv][^n,?A]*I[fO:(]*$|^[^hk?A]*(?:Oxf*|xw?O|xw|[Ow][sj]f*I?x)I[fO:(]*$|^[f(]*xO:f*$"
-)
-# "Is the false statement", "is the one that is not", "is false, so it is the answer".
-_SET_APART_AFTER = re.compile(
-    r"^-?I(?:f+|(?=O))(?:xw?O|xw(?=$|[-,(js])|[Ow]x(?=$|[-,(js])|[Ow][sj]f*I?(?:n(?!.*A)|x))|^-?If*(?:x|nf*[vw]{1,3}),&?[sjgfI]{1,6}v?[AO]"
+# "The statement that is not true is", "the statement that is false is".
+_SET_APART_BEFORE = re.compile(r"^[^hk?]*[sj,]f*nf*[^n,.?A]*[wv][^n,?A]*I[fO:(]*$|^[^hk?A]*[Ow][sj]f*I?xI[fO:(]*$")
+# "Is false, so it is the answer".
+_SET_APART_AFTER = re.compile(r"^-?If*(?:x|nf*[vw]{1,3}),&?[sjgfI]{1,6}v?[AO]")
+# "The false statement is", "wrong option:".
+_DENIED_AS = re.compile(r"^[^hk?A]*(?:Oxf*|xw?O|xw)I[fO:(]*$|^[f(]*xO:f*$")
+# "Is not a mammal", "is the false statement", "is the one that isn't"; but not "is not the answer".
+_DENIED_OF = re.compile(
+    r"^[-:(]{0,3}[fIOg]{0,4}w?(?:x(?![fw]?A)|[nN](?!.*A|[fv]*O))|^-?I(?:f+|(?=O))[Ow]?(?:[sj]f*I?)?(?:x(?![fw]?A)|n(?!.*A))"
+    r"|^-?I[fgw]{1,6},n[fgw]*$|^[-:(]{0,3}[fIOg]{0,4}[fvw]{1,4}N"
 )
 _STATED_BEFORE = re.compile("^[^hk?]*w[fwg]*I[fO]*$")
 _EQUATION = re.compile(
@@ -170,8 +173,10 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
         if _CORRECTED.search(group.before):
             reading.doubted = reading.claim is not None
         options = _keep_standing(group)
-        if not group.asked and _is_set_apart(group, bool(reading.stated)):
+        if not group.asked and (_SET_APART_BEFORE.search(group.lead) or _SET_APART_AFTER.search(group.after)):
             reading.set_apart |= group.options
+        elif not group.asked and _is_denied(group):
+            reading.denied |= group.options
         if options != group.options:
             reading.reject(group.options - options)
         if not options:
@@ -239,11 +244,13 @@ def _is_bare(group: _Group) -> bool:
     return bool(_BARE_CLAUSE.match(group.before) and _BARE_CLAUSE.match(group.after))
 
 
-def _is_set_apart(group: _Group, stated: bool) -> bool:
-    """Whether options are told to be what others are not; `stated` if a sentence before says what these are."""
-    if _SET_APART_BEFORE.search(group.lead) or _SET_APART_AFTER.search(group.after):
-        return True
-    return stated and re.match("-?,?[fI]*n$", group.after) is not None  # "A, B and D are mammals; C is not"
+def _is_denied(group: _Group) -> bool:
+    """Whether a sentence denies something of options, be it that they are right."""
+    if re.search("[hk]", group.lead) or _DENIED_BEFORE.search(group.before):
+        return False
+    if group.followed and _DENIES_NEXT.match(group.after):
+        return False
+    return bool(_DENIED_AS.search(group.lead) or _DENIED_OF.search(group.after))
 
 
 def _is_stated(group: _Group) -> bool:
@@ -365,7 +372,7 @@ def find_only_mention(reading: Reading, outline: str) -> frozenset[int]:
         return frozenset(reading.predicates)
     if len(reading.stated) == 1:
         return next(iter(reading.stated))
-    marks = reading.mentioned
+    marks = [mark for mark in reading.mentioned if option_of(mark) not in reading.denied]
     if set(map(option_of, marks)) == {0} and _CUT_AT_FIRST.search(outline):
         return frozenset()
     marks = [mark for mark in marks if option_of(mark) != NONE]

@@ -9,6 +9,7 @@ from evalmake.harnesses.native.answer_claims import find_only_mention, read_clai
 from evalmake.harnesses.native.answer_outline import fold_option, names_exception, outline
 from evalmake.harnesses.native.answer_reading import Reading, Strength
 from evalmake.harnesses.native.answer_words.refusals import REFUSALS, compile_phrases
+from evalmake.harnesses.native.asked_exception import asks_exception
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.option_marks import NONE, option_of
 from evalmake.harnesses.native.reply_text import drop_reasoning
@@ -16,44 +17,46 @@ from evalmake.harnesses.native.right_options import LETTERS
 
 _REFUSAL = compile_phrases(REFUSALS.values())
 _REFUSING = re.compile(r"[^.!?,;:\n。！？，]*")
-_TICKED = re.compile(r"[✓✔✅☑👍]|\[[xX]\]")
 _FIRST = 2_000
 """Characters in which a refusal stands."""
 
 
-def find_chosen_option(reply: str, options: Sequence[str]) -> int | None:
+def find_chosen_option(reply: str, options: Sequence[str], question: str = "") -> int | None:
     """The index of the option that a reply chose; None if it chose none or several.
 
-    Where it says of all but one what it denies of this one ("all are mammals except C"), it chose this one.
+    To a question for an exception, it chose the one of which it denies what it says of all others.
     """
-    chosen, reading = _find_chosen(reply, options)
-    left = set(range(len(options))) - chosen
-    if len(left) == 1 and len(chosen) > 1 and _is_exception(left, reading, reply):
-        return next(iter(left))
+    chosen, reading = _find_chosen(reply, options, question)
+    if len(chosen) > 1 and (exception := _find_exception(chosen, reading, reply, len(options))) is not None:
+        return exception if asks_exception(question, options) else None
     index = next(iter(chosen), NONE)
     return index if len(chosen) == 1 and index != NONE else None
 
 
-def _is_exception(left: Set[int], reading: Reading, reply: str) -> bool:
+def _find_exception(chosen: Set[int], reading: Reading, reply: str, count: int) -> int | None:
+    """The option of which a reply denies what it says of several others."""
     if reading.claim is not None and not reading.claim.is_assent:
-        return False  # "The answer is A, B and D, not C"
-    judged = reading.claim is not None and not _TICKED.search(reply)  # what is ticked is chosen
-    denied = reading.set_apart | (reading.rejected if judged else set())
-    return left <= denied or names_exception(reply)
+        return None  # "The answer is A, B and D, not C"
+    left = set(range(count)) - chosen
+    denied = left & (reading.set_apart | reading.denied | reading.rejected)
+    if len(left) == 1 and names_exception(reply):
+        denied = left
+    return next(iter(denied)) if len(denied) == 1 else None
 
 
-def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
+def find_chosen_options(reply: str, options: Sequence[str], question: str = "") -> frozenset[int]:
     """The indices of all options that a reply chose; empty if it leaves open which ("A or B").
 
     Rules are tried in this order, and the first that finds an option decides: the whole reply is an
-    option's text; the claim that stands (see `answer_claims`); the options that nothing rejects, where
-    it rejects all others and leaves one or states something of the rest; the one that is told to be what
-    the others are not; what others are said to believe; the only option that is mentioned.
+    option's text; the claim that stands (see `answer_claims`); the one of which it denies something, if the
+    question asks for an exception; the options that nothing rejects, where it rejects all others and leaves one
+    or states something of the rest; the one that is told to be what the others are not; what others are said to
+    believe; the only option that is mentioned.
     """
-    return _find_chosen(reply, options)[0] - {NONE}
+    return _find_chosen(reply, options, question)[0] - {NONE}
 
 
-def _find_chosen(reply: str, options: Sequence[str]) -> tuple[frozenset[int], Reading]:
+def _find_chosen(reply: str, options: Sequence[str], question: str) -> tuple[frozenset[int], Reading]:
     """The same, with NONE for "none of the above"; and what was read."""
     reply = cut_next_question(drop_reasoning(reply), lambda text: _is_announced(text, options))
     if (whole := _match_whole_text(reply, options)) is not None:
@@ -63,6 +66,8 @@ def _find_chosen(reply: str, options: Sequence[str]) -> tuple[frozenset[int], Re
     reading = read_claims(found, len(options))
     if reading.claim is None and answer != reply:
         return frozenset(), reading  # what a refusal mentions is no choice
+    if reading.claim is None and len(reading.denied) == 1 and asks_exception(question, options):
+        return frozenset(reading.denied), reading
     return _decide(reading, found, len(options)), reading
 
 

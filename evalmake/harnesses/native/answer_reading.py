@@ -45,7 +45,9 @@ class Reading:
     stated: set[frozenset[int]] = field(default_factory=set)
     """Options of which something is stated together: "The primes are A and C", "A and C are prime"."""
     set_apart: set[int] = field(default_factory=set)
-    """Options told to be what the others are not: "The statement that is not true is C"."""
+    """Options told to be what is asked, as they are not so: "The statement that is not true is C"."""
+    denied: set[int] = field(default_factory=set)
+    """Options of which something is denied, which answers only a question for an exception: "C is not a mammal"."""
 
     def add(self, claim: Claim) -> None:
         """Let a claim stand, unless a stronger one stands already."""

@@ -136,7 +136,7 @@ def make_choice(task: Task) -> PureScorer:
     from evalmake.harnesses.native.answer_letter import find_chosen_option
 
     def score(item: Item, reply: str) -> Verdict:
-        index = find_chosen_option(reply, item.options)
+        index = find_chosen_option(reply, item.options, item.prompt)
         return _accuracy_verdict(None if index is None else item.marks[index], index in item.right)
 
     return score
@@ -147,7 +147,7 @@ def make_choices(task: Task) -> PureScorer:
     from evalmake.harnesses.native.answer_letter import find_chosen_options
 
     def score(item: Item, reply: str) -> Verdict:
-        chosen = find_chosen_options(reply, item.options)
+        chosen = find_chosen_options(reply, item.options, item.prompt)
         answer = ", ".join(item.marks[index] for index in sorted(chosen))
         return _accuracy_verdict(answer or None, chosen == item.right)
 

@@ -1,4 +1,7 @@
-"""Tables of replies, as models write them, each with the right reading; the same replies in other wrappings; time."""
+"""Tables of replies, as models write them, each with the right reading; the same replies in other wrappings; time.
+
+A row of the table of choices may have the question that was asked; without one, nothing is known of it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import pytest
 
 from evalmake.harnesses.native.answer_letter import find_chosen_option, find_chosen_options
 from evalmake.harnesses.native.answer_number import find_number
+from evalmake.harnesses.native.asked_exception import asks_exception
 from evalmake.harnesses.native.right_options import LETTERS
 
 Reader = Callable[[dict[str, Any], str], object]
@@ -54,10 +58,10 @@ CHOICES, NUMBERS = read_table("choice_replies.jsonl"), read_table("number_replie
 
 def read_choice(row: dict[str, Any], reply: str) -> object:
     """What is read from a reply, as the table writes it: a letter, none, or a list for `scorer = choices`."""
-    options = row.get("options", OPTIONS)
+    options, question = row.get("options", OPTIONS), row.get("question", "")
     if isinstance(row["chosen"], list):
-        return [LETTERS[index] for index in sorted(find_chosen_options(reply, options))]
-    index = find_chosen_option(reply, options)
+        return [LETTERS[index] for index in sorted(find_chosen_options(reply, options, question))]
+    index = find_chosen_option(reply, options, question)
     return None if index is None else LETTERS[index]
 
 
@@ -86,6 +90,20 @@ def test_every_reply_of_the_table_is_read_right(table: list[dict[str, Any]], rea
     assert wrong == []
 
 
+def test_a_question_for_an_exception_is_told_from_others() -> None:
+    """Words such as NOT, EXCEPT and false count where they say which option is asked for, in 28 languages."""
+    rows = read_table("asked_questions.jsonl")
+    letters = "\n".join(f"{LETTERS[index]}) {option}" for index, option in enumerate(OPTIONS))
+    wrong = []
+    for row in rows:
+        options = row.get("options", OPTIONS)
+        question = row["question"] if "options" in row else f"{row['question']}\n{letters}"
+        if asks_exception(question, options) != row["exception"]:
+            wrong.append(question)
+    assert len(rows) > 100
+    assert wrong == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 @TABLES
 def test_no_wrapping_changes_a_reading(table: list[dict[str, Any]], read: Reader, seed: int) -> None:
@@ -106,6 +124,8 @@ def test_no_wrapping_changes_a_reading(table: list[dict[str, Any]], read: Reader
 
 
 HOSTILE = (
+    "which of all except ",
+    "Which is ",
     "the answer is maybe ",
     "A ",
     "a ",
@@ -157,6 +177,7 @@ def test_the_time_is_bounded(piece: str) -> None:
         started = time.process_time()
         find_chosen_options(reply, OPTIONS)
         find_number(reply)
+        asks_exception(reply, OPTIONS)
         return time.process_time() - started
 
     measure(1000)

@@ -144,3 +144,16 @@ def test_any_or_all_of_several_options(native: Native, scorer: str, reply: str, 
     native.server.answer = lambda body: reply
     run = native([{"q": "?", "o": CITIES, "a": ["B", "C"]}], scorer=scorer, choices="{o}")
     assert run.samples[0]["scores"] == {"accuracy": score}
+
+
+@pytest.mark.parametrize(
+    ("question", "right", "score"),
+    [("Which is in Britain?", "C", 0), ("Which is NOT in Britain?", "C", 1), ("Which is NOT in Britain?", "A", 0)],
+)
+def test_what_a_reply_denies_answers_a_question_for_an_exception(
+    native: Native, question: str, right: str, score: int
+) -> None:
+    """The reply "A, B and D are true, C is false" is C where the question asks for it, and no answer elsewhere."""
+    native.server.answer = lambda body: "A, B and D are true, C is false."
+    run = native([{"q": question, "o": CITIES, "a": right}], choices="{o}")
+    assert run.samples[0]["scores"] == {"accuracy": score}

@@ -35,7 +35,7 @@ WORDS: dict[str, dict[str, str]] = {
         "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|"
         "fits|matches|works|most plausible|most probable|most reasonable|most logical|most fitting|"
         "most accurate|most appropriate|winner|preferred|most suitable|"
-        "indeed correct|odd one out|odd man out",
+        "indeed correct|odd one out|odd man out|the exception",
         "so": "so|thus|turns out|therefore|hence|it's|it is|its|that's|that is|this is|that makes it|"
         "which is|consequently|accordingly|that leaves|leaves|leaving|leaves us with|"
         "leaving us with|leaves only|leaving only|that leaves us with|points to|leads to|gives|"
