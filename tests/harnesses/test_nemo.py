@@ -81,9 +81,9 @@ def read(
     return read_run(tmp_path / "out", status, metric, meant, means or {})
 
 
-def lack(outcome: Outcome) -> str:
-    """Why a stored result does not count; empty if it does."""
-    found = find_shortfall(Demands(), outcome)
+def lack(outcome: Outcome, metric: str | None = None) -> str:
+    """Why a stored result does not count for a benchmark that names a metric, or none; empty if it does."""
+    found = find_shortfall(Demands(metric=metric), outcome)
     return found.message if found else ""
 
 
@@ -268,14 +268,14 @@ def test_scores_have_nvidias_names(tmp_path: Path) -> None:
         ("en_score_micro", 1.0, 5),
     ]
     assert read(tmp_path, metric="en_score_micro").metric == "en_score_micro"
-    assert "no `acc`; it reported mgsm_score_macro," in lack(read(tmp_path, metric="acc"))
+    assert "no `acc`; it reported mgsm_score_macro," in lack(read(tmp_path, metric="acc"), "acc")
 
 
 def test_a_headline_with_a_star_is_one_metric(tmp_path: Path) -> None:
     """simple-evals adds the number of repetitions to the name of its score."""
     repeated = MGSM.replace("micro: {stats: {stddev", "micro_avg_of_4: {stats: {stddev")
     assert read(tmp_path, repeated, metric="mgsm_score_micro*").metric == "mgsm_score_micro_avg_of_4"
-    assert "no `*_score_micro`; it reported" in lack(read(tmp_path, metric="*_score_micro"))
+    assert "no `*_score_micro`; it reported" in lack(read(tmp_path, metric="*_score_micro"), "*_score_micro")
 
 
 X = "{x: {value: 1}}"
@@ -300,8 +300,7 @@ def test_of_several_metrics_none_stands_for_the_others(tmp_path: Path, results: 
     outcome = read(tmp_path, f"results: {{{results}}}")
     assert (outcome.metric, outcome.error) == (headline, "")
     assert ("none of its metrics stands for the others" in lack(outcome)) == (headline == "")
-    named = find_shortfall(Demands(metric=outcome.scores[-1].metric), outcome)
-    assert named is None
+    assert lack(outcome, outcome.scores[-1].metric) == ""
 
 
 def test_a_mean_of_metrics_is_one_more(tmp_path: Path) -> None:
@@ -310,7 +309,7 @@ def test_a_mean_of_metrics_is_one_more(tmp_path: Path) -> None:
     outcome = read(tmp_path, metric="languages", means=means)
     assert outcome.metric == "languages"
     assert [(s.metric, s.value) for s in outcome.scores][:2] == [("languages", 1.0), ("all", 0.7375)]
-    assert "no `more`; it reported languages, all, mgsm" in lack(read(tmp_path, metric="more", means=means))
+    assert "no `more`; it reported languages, all, mgsm" in lack(read(tmp_path, metric="more", means=means), "more")
 
 
 def test_an_error_of_zero_needs_a_count(tmp_path: Path) -> None:

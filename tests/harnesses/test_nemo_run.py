@@ -214,3 +214,16 @@ def test_a_wheel_of_nvidias_scores_as_by_hand(bench: Bench, simple_evals: Enviro
     assert scores == expected
     assert attempt.metric == "mgsm_score_micro"
     assert 0 < scores["mgsm_score_micro"] < 1
+
+
+def test_a_metric_that_is_absent_is_asked_for(nemo: Bench) -> None:
+    """The result is kept: once another one is named, it counts, and nothing runs."""
+    text = (nemo.root / "Evalfile").read_text()
+    nemo.evalfile(text.replace('task     = "toy.sums"', 'task     = "toy.sums"\n    metric   = "sums_f1"'))
+    first = nemo.run()
+    assert first.status == 2
+    assert "the harness reported no `sums_f1`; it reported sums_acc_micro" in first.err
+    nemo.evalfile(text.replace('task     = "toy.sums"', 'task     = "toy.sums"\n    metric   = "sums_acc_*"'))
+    again = nemo.run()
+    assert again.status == 0, again.text
+    assert len(nemo.attempts()) == 1

@@ -71,9 +71,9 @@ def put_request(tmp_path: Path, prompt: str, **fields: Any) -> None:
 
 
 def test_lm_evals_samples_have_scores_of_groups(tmp_path: Path) -> None:
-    """By task, filter and metric; a group has the items of all its tasks, directly or through other groups."""
+    """A group has the items of all its tasks, directly or through others; what has no number lacks none."""
 
-    def sample(id: int, filter: str, right: float) -> Told:
+    def sample(id: int, filter: str, right: object) -> Told:
         return {
             "doc_id": id,
             "doc": {"question": f"q{id}"},
@@ -91,13 +91,14 @@ def test_lm_evals_samples_have_scores_of_groups(tmp_path: Path) -> None:
 
     folder = tmp_path / "out/nemo/org__m"
     results = {
-        "group_subtasks": {"all": ["some"], "some": ["one", "two"]},
+        "group_subtasks": {"all": ["some"], "some": ["one", "two", "bleu"]},
         "configs": {name: {"output_type": "generate_until"} for name in ("one", "two")},
     }
     write(folder / "results_2026-01-02T03-04-05.6.json", results)
     one = [sample(0, "none", 1.0), sample(0, "strict", 0.0), sample(1, "none", 1.0), sample(1, "strict", 1.0)]
     write(folder / "samples_one_2026-01-02T03-04-05.6.jsonl", *one)
     write(folder / "samples_two_2026-01-02T03-04-05.6.jsonl", sample(7, "none", 0.0), sample(7, "strict", 0.0))
+    write(folder / "samples_bleu_2026-01-02T03-04-05.6.jsonl", sample(9, "none", ["reference", "reply"]))
     put_request(tmp_path, "prompt 1", tokens_in=5, tokens_out=7, seconds=0.5, finish="stop")
     outcome = read(
         tmp_path,
@@ -115,16 +116,18 @@ def test_lm_evals_samples_have_scores_of_groups(tmp_path: Path) -> None:
     ]
     found = rows(tmp_path)
     assert [(row["id"], row["item"], row["reply"]) for row in found] == [
+        ("bleu/9", "hash9", "the answer is 4"),
         ("one/0", "hash0", "the answer is 4"),
         ("one/1", "hash1", "the answer is 4"),
         ("two/7", "hash7", "the answer is 4"),
     ]
-    assert (found[1]["tokens_out"], found[1]["latency"], found[1]["finish_reason"]) == (7, 0.5, "stop")
+    assert found[0]["scores"] == {}  # of bleu
+    assert (found[2]["tokens_out"], found[2]["latency"], found[2]["finish_reason"]) == (7, 0.5, "stop")
     kind, (low, high) = interval(tmp_path, outcome)
     assert (kind, low, high) == ("proportion", pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4))
 
 
-def put_simple_evals(tmp_path: Path, scores: Sequence[float], repetitions: int) -> None:
+def put_simple_evals(tmp_path: Path, scores: Sequence[float | None], repetitions: int) -> None:
     """Leave what simple-evals 26.3 leaves: its results, and its cache of all samples."""
     folder = tmp_path / "out/nemo/mgsm"
     write(folder / "mgsm.json", {"score": 0.5, "task_name": "mgsm", "n_repeats": repetitions}, indent=2)
@@ -163,6 +166,14 @@ def test_simple_evals_samples_are_those_of_its_cache(tmp_path: Path) -> None:
     assert found[0]["target"] == "4 < 5"
     assert [len(row["reply"]) for row in found] == [1, 40_000, 1, 1, 1, 1]
     assert found[2]["tokens_out"] == 7
+
+
+def test_simple_evals_samples_without_a_score_count_as_unscored(tmp_path: Path) -> None:
+    """simple-evals leaves them out of its mean."""
+    put_simple_evals(tmp_path, [1, None, 0], 1)
+    (score,) = read(tmp_path, {("mgsm", "score/micro"): 0.5}).scores
+    assert (score.value, score.scored, score.unscored) == (0.5, 2, 1)
+    assert rows(tmp_path)[1]["error"] == "simple-evals gave no score"
 
 
 def test_samples_that_cannot_be_read_are_told(tmp_path: Path) -> None:
@@ -227,12 +238,23 @@ def test_bfcls_samples_are_all_questions_less_the_failed(tmp_path: Path) -> None
     assert overall.value == pytest.approx((75 + part) / 2)
     assert overall.stderr == pytest.approx((25**2 + non_live.stderr**2) ** 0.5 / 2)
     assert (overall.scored, outcome.metric) == (9, "bfcl_overall_acc")
+    # 2 of 6 live categories and 2 of 12 others were asked.
+    told_of = "bfcl_overall_acc counts 14 of its 18 parts as 0, because nothing of them was asked"
+    assert json.loads(outcome.facts["sample_gaps"]) == [told_of]
     summary = next(score for score in outcome.scores if "summary" in score.metric)
     assert (summary.value, summary.stderr) == (99.0, None)  # not what its parts give
     failed = next(row for row in rows(tmp_path) if row["id"] == "simple_1")
     assert failed["scores"]["bfcl_overall_acc"] == 0.0
     assert failed["target"] == [{"f": {"x": [1]}}]
     assert json.loads(failed["reply"]) == [{"f": '{"x": 2}'}]
+
+
+def test_a_score_of_what_was_asked_needs_no_note(tmp_path: Path) -> None:
+    """Of one category, or where no metric is named."""
+    put_bfcl(tmp_path, "simple", [True, False])
+    told = {("bfcl", "python_simple_ast_non_live"): 50.0, ("bfcl", "non_live_overall_acc"): 1.85}
+    for metric in ("bfcl_python_simple_ast_non_live_python_simple_ast_non_live", None):
+        assert read(tmp_path, told, metric).facts == {}
 
 
 def test_bfcls_files_that_contradict_each_other_are_told(tmp_path: Path) -> None:

@@ -81,16 +81,17 @@ def read_run(
     if samples.rows:
         write_samples(outputs / SAMPLES, samples.rows)
     scores = tuple(_build_score(entry, samples) for entry in entries)
-    return Outcome(scores, headline, counts, facts={SAMPLE_GAPS: json.dumps([gap])} if gap else {}, cause=cause)
+    gaps = [text for text in (gap, samples.find_unasked(headline)) if text]
+    return Outcome(scores, headline, counts, facts={SAMPLE_GAPS: json.dumps(gaps)} if gaps else {}, cause=cause)
 
 
 def _find_headline(entries: Sequence[Entry], metric: str | None) -> str:
-    """The metric that stands for the benchmark; empty if none is named and none stands for the others.
+    """The metric that stands for the benchmark; empty if it was not reported, or none stands for the others.
 
-    One that is named and was not reported stays as it is: evalmake judges the stored result by another one then.
+    evalmake then asks for one, and judges the stored result by it.
     """
     if metric is not None:
-        return find_metric(metric, [entry.name for entry in entries]) or metric
+        return find_metric(metric, [entry.name for entry in entries]) or ""
     leading = [entry for entry in entries if entry.leads]
     if len({entry.name.removesuffix(entry.aggregation) for entry in leading}) != 1:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -54,9 +54,10 @@ def read_samples(outputs: Path) -> tuple[Reading, str]:
 class SampledMetrics:
     """Samples by metric, and the metrics that are means of others."""
 
-    composites: Mapping[str, Sequence[str]]
-    decimals: int | None
-    rows: list[Row]
+    reading: Reading
+    names: Collection[str]
+    """Of the metrics that were reported."""
+    rows: list[Row] = field(default_factory=list)
     unscored: list[Row] = field(default_factory=list)
     by_metric: dict[str, list[Row]] = field(default_factory=dict)
 
@@ -66,10 +67,10 @@ class SampledMetrics:
         rows = [_keep_known(row, names) for row in reading.rows]
         if headline in names and not any(row.scores for row in rows):
             rows = _name_after_headline(reading.rows, headline)
-        found = cls(reading.composites, reading.decimals, [])
-        found.rows = found._add_composites(rows, names)
+        found = cls(reading, names)
+        found.rows = found._add_composites(rows)
         for row in found.rows:
-            if not row.scores:
+            if row.error and not row.scores:
                 found.unscored.append(row)
             for metric in row.scores:
                 found.by_metric.setdefault(metric, []).append(row)
@@ -84,35 +85,44 @@ class SampledMetrics:
         mean, error = score.value or 0.0, score.stderr
         if not self._is_mean(mean, value):
             mean, error = value, stderr
-            if metric in self.composites and self._is_mean(average := self._average(metric), value):
+            if metric in self.reading.composites and self._is_mean(average := self._average(metric), value):
                 mean, error = average, self._find_error(metric)
             score = replace(score, clusters=None)
         return replace(score, value=mean, stderr=error, reported=stderr)
 
     def _is_mean(self, mean: float, value: float) -> bool:
         """Whether a reported value is this mean, as the harness rounds it."""
-        rounding = _ROUNDING if self.decimals is None else 0.5000001 * 10.0**-self.decimals
+        rounding = _ROUNDING if self.reading.decimals is None else 0.5000001 * 10.0**-self.reading.decimals
         return abs(mean - value) <= max(_ROUNDING * abs(value), rounding)
 
     def _average(self, metric: str) -> float:
         """The mean of the samples, or that of the parts; a part that was not asked counts as 0."""
-        if parts := self.composites.get(metric):
+        if parts := self.reading.composites.get(metric):
             return math.fsum(map(self._average, parts)) / len(parts)
         rows = self.by_metric.get(metric)
         return (score_from_samples(rows, metric).value or 0.0) if rows else 0.0
 
     def _find_error(self, metric: str) -> float | None:
         """The standard error of a mean of independent parts: sqrt(sum SE^2) / k, of a stratified sample."""
-        if parts := self.composites.get(metric):
+        if parts := self.reading.composites.get(metric):
             errors = [self._find_error(part) for part in parts]
             known = [error for error in errors if error is not None]
             return math.sqrt(math.fsum(error**2 for error in known)) / len(parts) if known == errors else None
         rows = self.by_metric.get(metric)
         return score_from_samples(rows, metric).stderr if rows else 0.0
 
-    def _add_composites(self, rows: Sequence[Row], names: Collection[str]) -> list[Row]:
+    def find_unasked(self, metric: str) -> str:
+        """A sentence on the parts of a metric that were not asked, and count as 0; empty if all were."""
+        parts = [part for part in dict.fromkeys(self._walk_leaves(metric, ())) if part != metric]
+        unasked = [part for part in parts if part not in self.by_metric and part not in self.names]
+        if not unasked:
+            return ""
+        return f"{metric} counts {len(unasked)} of its {len(parts)} parts as 0, because nothing of them was asked"
+
+    def _add_composites(self, rows: Sequence[Row]) -> list[Row]:
         """Give each sample the scores of the composites that it belongs to; one with shared samples is left out."""
-        leaves = {name: list(self._walk_leaves(name, ())) for name in self.composites if name in names}
+        known = [name for name in (*self.reading.composites, *self.reading.pools) if name in self.names]
+        leaves = {name: list(self._walk_leaves(name, ())) for name in known}
         have: dict[str, set[int]] = defaultdict(set)
         for number, row in enumerate(rows):
             for metric in row.scores:
@@ -130,10 +140,11 @@ class SampledMetrics:
         ]
 
     def _walk_leaves(self, metric: str, inside: Sequence[str]) -> Iterator[str]:
-        if metric not in self.composites:
+        parts = self.reading.composites.get(metric) or self.reading.pools.get(metric)
+        if parts is None:
             yield metric
             return
-        for part in self.composites[metric]:
+        for part in parts:
             if part not in inside:
                 yield from self._walk_leaves(part, (*inside, metric))
 

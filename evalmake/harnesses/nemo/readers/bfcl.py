@@ -15,32 +15,32 @@ from pathlib import Path
 from evalmake.harnesses.nemo.readers.reading import Reading, find_only, hash_content, read_json_lines
 from evalmake.harnesses.samples import GatewayRequests, Row
 
-_LIVE = "live_overall_acc"
 _METRICS = {
-    "simple": ("python_simple_ast_non_live",),
-    "java": ("java_simple_ast_non_live",),
-    "javascript": ("javascript_simple_ast_non_live",),
-    "multiple": ("multiple_ast_non_live",),
-    "parallel": ("parallel_ast_non_live",),
-    "parallel_multiple": ("parallel_multiple_ast_non_live",),
-    "exec_simple": ("python_simple_exec_non_live",),
-    "rest": ("rest_simple_exec_non_live",),
-    "exec_multiple": ("multiple_exec_non_live",),
-    "exec_parallel": ("parallel_exec_non_live",),
-    "exec_parallel_multiple": ("parallel_multiple_exec_non_live",),
-    "irrelevance": ("irrelevance_detection_non_live",),
-    "live_simple": ("python_simple_ast_live", _LIVE),
-    "live_multiple": ("python_multiple_ast_live", _LIVE),
-    "live_parallel": ("python_parallel_ast_live", _LIVE),
-    "live_parallel_multiple": ("python_parallel_multiple_ast_live", _LIVE),
-    "live_irrelevance": ("irrelevance_detection_live", _LIVE),
-    "live_relevance": ("relevance_detection_live", _LIVE),
-    "multi_turn_base": ("base",),
-    "multi_turn_miss_func": ("miss_func",),
-    "multi_turn_miss_param": ("miss_param",),
-    "multi_turn_long_context": ("long_context",),
+    "simple": "python_simple_ast_non_live",
+    "java": "java_simple_ast_non_live",
+    "javascript": "javascript_simple_ast_non_live",
+    "multiple": "multiple_ast_non_live",
+    "parallel": "parallel_ast_non_live",
+    "parallel_multiple": "parallel_multiple_ast_non_live",
+    "exec_simple": "python_simple_exec_non_live",
+    "rest": "rest_simple_exec_non_live",
+    "exec_multiple": "multiple_exec_non_live",
+    "exec_parallel": "parallel_exec_non_live",
+    "exec_parallel_multiple": "parallel_multiple_exec_non_live",
+    "irrelevance": "irrelevance_detection_non_live",
+    "live_simple": "python_simple_ast_live",
+    "live_multiple": "python_multiple_ast_live",
+    "live_parallel": "python_parallel_ast_live",
+    "live_parallel_multiple": "python_parallel_multiple_ast_live",
+    "live_irrelevance": "irrelevance_detection_live",
+    "live_relevance": "relevance_detection_live",
+    "multi_turn_base": "base",
+    "multi_turn_miss_func": "miss_func",
+    "multi_turn_miss_param": "miss_param",
+    "multi_turn_long_context": "long_context",
 }
-"""A category -> the metrics that are means over its questions: its own, and that of all live ones."""
+"""A category -> the metric that is the mean over its questions."""
+_LIVE = tuple(metric for category, metric in _METRICS.items() if category.startswith("live_"))
 _AST = ("simple_ast_non_live", "multiple_ast_non_live", "parallel_ast_non_live", "parallel_multiple_ast_non_live")
 _EXEC = ("simple_exec_non_live", "multiple_exec_non_live", "parallel_exec_non_live", "parallel_multiple_exec_non_live")
 _COMPOSITES = {
@@ -66,7 +66,7 @@ def read(folder: Path, requests: GatewayRequests) -> Reading | None:
     known = [(path, named) for path, named in files.items() if named and named["category"] in _METRICS]
     rows = [row for path, named in known for row in _read_category(folder, path, named["start"], named["category"])]
     composites = {_name(name): tuple(map(_name, parts)) for name, parts in _COMPOSITES.items()}
-    return Reading(rows, composites, decimals=2)
+    return Reading(rows, composites, {_name("live_overall_acc"): tuple(map(_name, _LIVE))}, decimals=2)
 
 
 def _name(metric: str) -> str:
@@ -83,7 +83,7 @@ def _read_category(folder: Path, path: Path, start: str, category: str) -> Itera
         raise ValueError(f"{path.name} and {results.name} contradict each other")
     for answer in answers:
         id, said = answer["id"], answer["result"]
-        scores = dict.fromkeys(map(_name, _METRICS[category]), 0.0 if id in failed else 100.0)
+        scores = {_name(_METRICS[category]): 0.0 if id in failed else 100.0}
         target = failed.get(id, {}).get("possible_answer")
         reply = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
         yield Row(id, hash_content(id), scores, target=target, reply=reply)

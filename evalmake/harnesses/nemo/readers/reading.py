@@ -16,12 +16,14 @@ from evalmake.harnesses.samples import GatewayRequests, Row
 class Reading:
     """The samples of a run. Their scores have the names of results.yml: TASK_METRIC_SCORE.
 
-    A row without any score is one of each metric, without a score of it.
+    A row with an error and no score is one of each metric, without a score of it.
     """
 
     rows: Sequence[Row] = ()
     composites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Metrics that are the mean of other metrics, each of which counts as much, however many samples it has."""
+    pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Metrics over all samples of other metrics."""
     decimals: int | None = None
     """To how many decimals the harness rounds the means that it reports; None if it does not."""
 

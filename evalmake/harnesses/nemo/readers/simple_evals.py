@@ -63,11 +63,13 @@ def _build_row(
     found = _TARGET.search(value.get("html") or "")
     names = {task: value.get("score"), **(value.get("metrics") or {})}
     scores = {f"{name}_score_{kind}": float(score) for name, score in names.items() if score is not None}
+    unscored = value.get("score") is None
     return Row(
         id,
         hash_content(messages),
-        {} if value.get("score") is None else scores,
+        {} if unscored else scores,
         repetition,
+        error="simple-evals gave no score" if unscored else None,
         target=html.unescape(found[1]) if found else None,
         reply=str(replies[0]) if replies else None,
         **requests.match([prompt] * len(replies)),
