@@ -31,7 +31,7 @@ _LINKED = "[I:s][fO(,|-]*"
 
 # Before a group: "not the option ...", "wrong answer: ...".
 _DENIED_BEFORE = _pattern(r"n(?:[fIO(vc]*(?:gf*)?|cf*s?[fIOvA]*)$")
-_REJECTED_LIST = _pattern(r"(?<!dI)x[fAwO]{0,3}:[f(]*$")  # "Incorrect: A, B"
+_REJECTED_LIST = _pattern(r"(?<!dI)x[fAwO]{0,3}:[f(]*$|^n(?:f+w|-w|f*v):[f(]*$")  # "Incorrect: A, B", "not a prime: A"
 _REJECTED_BEFORE = _pattern(r"(?<!dI)x[fAO]*[I:]?[f(]*$")  # but "statement 2 is wrong: B"
 # After a group: "is wrong", "isn't ...", "- no", Japanese and Korean "... is not".
 _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
@@ -85,12 +85,13 @@ _PREDICATE = re.compile("^[^hk?]*w[fw]*I[fO]*$")
 _SET_APART_BEFORE = re.compile(r"^[^hk?]*[sj,]f*nf*[^n,.?A]*[wv][^n,?A]*I[fO:(]*$|^[^hk?A]*[Ow][sj]f*I?xI[fO:(]*$")
 # "Is false, so it is the answer".
 _SET_APART_AFTER = re.compile(r"^-?If*(?:x|nf*[vw]{1,3}),&?[sjgfI]{1,6}v?[AO]")
-# "The false statement is", "wrong option:".
-_DENIED_AS = re.compile(r"^[^hk?A]*(?:Oxf*|xw?O|xw)I[fO:(]*$|^[f(]*xO:f*$")
+# "The false statement is", "wrong option:", "not a prime:".
+_DENIED_AS = re.compile(r"^[^hk?A]*(?:Oxf*|xw?O|xw)I[fO:(]*$|^[f(]*xO?:f*$|^n(?:f+w|-w|f*v):f*$")
 # "Is not a mammal", "is the false statement", "is the one that isn't"; but not "is not the answer".
 _DENIED_OF = re.compile(
-    r"^[-:(]{0,3}[fIOg]{0,4}w?(?:x(?![fw]?A)|[nN](?!.*A|[fv]*O))|^-?I(?:f+|(?=O))[Ow]?(?:[sj]f*I?)?(?:x(?![fw]?A)|n(?!.*A))"
-    r"|^-?I[fgw]{1,6},n[fgw]*$|^[-:(]{0,3}[fIOg]{0,4}[fvw]{1,4}N"
+    r"^[-:(]{0,3}(?:[fIOgs]{0,4}w?(?:x(?![fw]?A)|[nN](?!.*A|[fv]*O))|jwx|[fIOg]{0,4}[fvw]{1,4}N)"
+    r"|^-?I(?:f+|(?=O))[Ow]?(?:[sj]f*I?)?(?:x(?![fw]?A)|n(?!.*A))"
+    r"|^-?I[fgw]{1,6},n[fgw]*$|^-?[gI][fgIw]{1,9}[,&]{1,2}s[fIs]{0,4}n(?!.*A)"
 )
 _STATED_BEFORE = re.compile("^[^hk?]*w[fwg]*I[fO]*$")
 _EQUATION = re.compile(
@@ -248,8 +249,8 @@ def _is_denied(group: _Group) -> bool:
     """Whether a sentence denies something of options, be it that they are right."""
     if re.search("[hk]", group.lead) or _DENIED_BEFORE.search(group.before):
         return False
-    if group.followed and _DENIES_NEXT.match(group.after):
-        return False
+    if group.followed and re.search(r"[nx][fIO:(]*$", group.after):
+        return False  # "C rather than A"
     return bool(_DENIED_AS.search(group.lead) or _DENIED_OF.search(group.after))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from evalmake.harnesses.native.answer_verdicts import repeat_verdicts, sum_up_verdicts
-from evalmake.harnesses.native.option_marks import MARK, option_of
+from evalmake.harnesses.native.option_marks import GROUP, MARK, option_of
 from evalmake.harnesses.native.reply_text import FRAME
 
 _BOTH = re.compile(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
@@ -26,6 +26,7 @@ _PAIR = re.compile(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")
 _EXPLAINED = re.compile(rf"({MARK})(-?[vxn][-,.:]{{1,2}}f?)({MARK})")  # "A) ✅ - 2 is prime", where A is 2
 _ANSWERED_NO = re.compile(rf"^(f*{MARK}[-:]{{1,2}})n,", re.MULTILINE)  # "B) No, 4 = 2 × 2": no correction
 _DENIED_ASIDE = re.compile(rf"({MARK}-?)\(n[fI]{{0,3}}{MARK}-(?=[-,.;&\n]|$)")  # "A (not B), C (not D)"
+_UNLIKE = re.compile(rf"({MARK}),nf?{GROUP},(?=f?[Ig])".replace("m", MARK))  # "C, unlike A and B, is"
 _CHOSEN_TOO = re.compile(rf"(c[fIO]{{0,4}}{MARK})-?[-.,;]{{1,2}}&?[fgsw]{{0,3}}(?:t[fO]*c?|ct)[fO]*(?={MARK})")
 
 
@@ -35,7 +36,7 @@ def simplify(outline: str, count: int) -> str:
         lambda found: f"{found[1]}{found[2]}w" if option_of(found[1]) == option_of(found[3]) else found[0], outline
     )
     outline = _ANSWERED_NO.sub(r"\1x-", outline)
-    text = _CHOSEN_TOO.sub(r"\1&", _DENIED_ASIDE.sub(r"\1", outline))
+    text = _CHOSEN_TOO.sub(r"\1&", _UNLIKE.sub(r"\1", _DENIED_ASIDE.sub(r"\1", outline)))
     text = _FRAMED.sub(r"\1.", text)
     if count == 2:
         text = _ANSWERED.sub(r"\1.", text)
