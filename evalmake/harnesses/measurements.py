@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalmake.harnesses.scores_file import explain_missing_file, parse_json
+from evalmake.harnesses.scores_file import explain_missing_file, parse_json, read_file
 from evalmake.harnesses.table_delimiter import DELIMITERS, describe_other_delimiter
 from evalmake.scoring.intervals import mean_se
 
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _SCORES = "scores.json"
+_MOST_BYTES = 256 << 20  # of a file that holds a score among much else
 Values = Sequence[float | None]  # None: not scored
 
 
@@ -77,7 +78,7 @@ def _average(values: Values) -> Mapping[str, Any]:
 def _read_json_path(file: Path, path: str) -> Mapping[str, Any] | float | str:
     """The number at a.b[0].c, or a map with its `value`."""
     try:
-        found: Any = parse_json(file.read_bytes())
+        found: Any = parse_json(read_file(file, _MOST_BYTES))
     except (OSError, ValueError) as error:
         return f"{file.name} is not JSON: {error}"
     for step in path.replace("[", ".").replace("]", "").split("."):
@@ -97,9 +98,11 @@ def _read_junit(file: Path) -> Values | str:
     from xml.etree import ElementTree
 
     try:
-        root = ElementTree.parse(file).getroot()
+        root = ElementTree.fromstring(read_file(file, _MOST_BYTES))
     except (OSError, ElementTree.ParseError):
         return f"{file.name} is not XML"
+    except ValueError as error:
+        return f"{file.name} is not XML: {error}"
     values: list[float | None] = []
     for case in root.iter():
         if case.tag.rpartition("}")[2] != "testcase":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ KEYS = ("value", "stderr", "low", "high", "n", "scored", "unscored", "clusters")
 """What the map of one score may hold; `n` is `scored`."""
 _FRAME = ("status", "metric", "scores", "usage")
 _MOST_SAMPLES = 10**12  # more is a mistake, and no longer exact as a float
+_MOST_SCORES = 10_000
+_MOST_BYTES = 64 << 20
 _COUNTS = ("n", "stderr", "scored", "unscored")
 """Keys of a score that are no names of metrics."""
 
@@ -29,7 +32,7 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     Of several scores without `metric`, none is the headline.
     """
     try:
-        data = parse_json(path.read_bytes())
+        data = parse_json(read_file(path, _MOST_BYTES))
     except FileNotFoundError:
         return Outcome(error=explain_missing_file(path.parent, path.name))
     except (OSError, ValueError) as error:
@@ -71,6 +74,15 @@ def explain_missing_file(outputs: Path, name: str) -> str:
     return missing
 
 
+def read_file(path: Path, most: int) -> bytes:
+    """The content of a file that a job left; ValueError if it has more than `most` bytes."""
+    with path.open("rb") as stream:
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it is larger than {most >> 20} MiB")
+    return data
+
+
 def parse_json(data: bytes) -> Any:
     """Parse JSON in UTF-8, with or without a byte order mark.
 
@@ -80,7 +92,7 @@ def parse_json(data: bytes) -> Any:
     def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+            twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
             raise ValueError(f"the key `{twice}` occurs twice")
         return found
 
@@ -94,6 +106,8 @@ def parse_json(data: bytes) -> Any:
 
 def parse_scores(given: Any, metric: object, usage: Any) -> Outcome:
     """Parse a map of names to numbers or maps."""
+    if len(given) > _MOST_SCORES:
+        return Outcome(error=f"the harness reported {len(given)} scores, and {_MOST_SCORES} may be")
     scores = []
     try:
         for name, value in given.items():

@@ -106,6 +106,29 @@ def test_what_is_no_score_is_named(tmp_path: Path, text: str, words: str) -> Non
     assert found.startswith(words)
 
 
+@pytest.mark.timeout(60)  # it took hours
+def test_a_key_that_occurs_twice_among_many(tmp_path: Path) -> None:
+    """It is found in a moment, however many keys stand before it."""
+    keys = "".join(f'"m{number}": 0.5, ' for number in range(200_000))
+    assert read(tmp_path, f'{{{keys}"m0": 1}}') == "scores.json is not JSON: the key `m0` occurs twice"
+
+
+def test_files_of_scores_have_limits(tmp_path: Path) -> None:
+    """A program that writes too many scores or too much text fails, before either takes minutes and all memory."""
+    scores = {f"m{number}": 0.5 for number in range(10_001)}
+    assert read(tmp_path, json.dumps(scores)) == "the harness reported 10001 scores, and 10000 may be"
+    for name, most, location in (
+        ("scores.json", 64, None),
+        ("all.json", 256, "all.json:accuracy"),
+        ("junit.xml", 256, "junit.xml"),
+    ):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate((most << 20) + 1)
+        told = read_measurement(tmp_path, location) if location else read_scores(tmp_path / name, None).error
+        assert isinstance(told, str)
+        assert told.endswith(f": it is larger than {most} MiB")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_scores(tmp_path: Path) -> None:
     """Editors and PowerShell write one, and data files may have it, too; other encodings are told."""
     path = tmp_path / "scores.json"
