@@ -91,7 +91,7 @@ _DENIED_AS = re.compile(r"^[^hk?A]*(?:Oxf*|xw?O|xw)I[fO:(]*$|^[f(]*xO?:f*$|^n(?:
 _DENIED_OF = re.compile(
     r"^[-:(]{0,3}(?:[fIOgs]{0,4}w?(?:x(?![fw]?A)|[nN](?!.*A|[fv]*O))|jwx|[fIOg]{0,4}[fvw]{1,4}N)"
     r"|^-?I(?:f+|(?=O))[Ow]?(?:[sj]f*I?)?(?:x(?![fw]?A)|n(?!.*A))"
-    r"|^-?I[fgw]{1,6},n[fgw]*$|^-?[gI][fgIw]{1,9}[,&]{1,2}s[fIs]{0,4}n(?!.*A)"
+    r"|^-?I[fgw]{1,6},n[fgw]*$|^-?[gI][fgIw]{1,9}[,&]{1,2}s[fIgs]{0,4}n(?!.*A)"
 )
 _STATED_BEFORE = re.compile("^[^hk?]*w[fwg]*I[fO]*$")
 _EQUATION = re.compile(

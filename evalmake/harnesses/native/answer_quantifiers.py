@@ -22,7 +22,7 @@ _EXCEPTIONS = (
         r"[ez][fOA]{0,9}(?:[fI]{0,4}(?P<verdict>[vx]))?,?(?:E|(?<=[efOA])b)[fO(:]{0,4}G"
     ),  # "all (are right) but B"
     _pattern(
-        r"(?P<told>(?:e|z(?![^E]{0,40}v))[^.?!\n:;xnEez\ue000-\ue1ff]{1,40})E[fO(:]{0,4}G(?=[-.,;)\n]|$)"
+        r"(?P<told>(?:e|z(?![^E]{0,40}v))[^.?!\n:;xnEez\ue000-\ue1ff]{1,40})(?:E|(?<=Iw)b)[fO(:]{0,4}G(?=[-.,;)\n]|$)"
     ),  # "all are mammals except B"
     _pattern(r"(?<![ez])Ef?G[EfwgIj,]{0,9}(?=[vcxe])"),  # 除了B以外都对
     _pattern(r"(?P<told>Ef?)GE(?=[fI]{1,3}w)"),  # 除了B以外都是...

@@ -26,6 +26,7 @@ _PAIR = re.compile(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")
 _EXPLAINED = re.compile(rf"({MARK})(-?[vxn][-,.:]{{1,2}}f?)({MARK})")  # "A) ✅ - 2 is prime", where A is 2
 _ANSWERED_NO = re.compile(rf"^(f*{MARK}[-:]{{1,2}})n,", re.MULTILINE)  # "B) No, 4 = 2 × 2": no correction
 _DENIED_ASIDE = re.compile(rf"({MARK}-?)\(n[fI]{{0,3}}{MARK}-(?=[-,.;&\n]|$)")  # "A (not B), C (not D)"
+_ITSELF = re.compile(rf"({MARK}-),(?=If?n)|({MARK})-?\?s(?=nf*w)")  # "C, Rome, is not", "C? It is not"
 _UNLIKE = re.compile(rf"({MARK}),nf?{GROUP},(?=f?[Ig])".replace("m", MARK))  # "C, unlike A and B, is"
 _CHOSEN_TOO = re.compile(rf"(c[fIO]{{0,4}}{MARK})-?[-.,;]{{1,2}}&?[fgsw]{{0,3}}(?:t[fO]*c?|ct)[fO]*(?={MARK})")
 
@@ -37,6 +38,7 @@ def simplify(outline: str, count: int) -> str:
     )
     outline = _ANSWERED_NO.sub(r"\1x-", outline)
     text = _CHOSEN_TOO.sub(r"\1&", _UNLIKE.sub(r"\1", _DENIED_ASIDE.sub(r"\1", outline)))
+    text = _ITSELF.sub(lambda found: (found[1] or found[2]).rstrip("-") + ("" if found[1] else "I"), text)
     text = _FRAMED.sub(r"\1.", text)
     if count == 2:
         text = _ANSWERED.sub(r"\1.", text)
