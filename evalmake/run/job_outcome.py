@@ -113,13 +113,16 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
 
 
 def _find_silence(job_builder: JobBuilder, task: Task, usage: Mapping[str, float]) -> str:
-    """The error of a score without any request to the model, or to the judge of other software, unless allowed."""
+    """The error of a score for which other software asked no model, or no judge, unless that is allowed.
+
+    A program of the user's own may score what is there already: a note says that it asked nobody.
+    """
     cell = task.node.evaluation
     adapter = merge_adapters(cell.model.block.adapter, cell.benchmark.block.adapter, cell.variant.block.adapter)
-    if adapter.get("requests") == "any":
-        return ""
     harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
-    judge = find_judge(job_builder.project, cell.benchmark) if isinstance(harness, HasProgram) else None
+    if adapter.get("requests") == "any" or not isinstance(harness, HasProgram):
+        return ""
+    judge = find_judge(job_builder.project, cell.benchmark)
     silent = "model" if not usage.get("requests") else "judge" if judge and not usage.get("judge_requests") else ""
     why = {
         "model": "its harness has a cache of its own, or asked another server",

@@ -20,18 +20,22 @@ from evalmake.run.secrets import Secrets
 from evalmake.scoring.score import Score
 
 
-class Software:
-    """A harness that runs other software, and always finds a score."""
-
-    program = Program("software", "software==1")
+class OwnProgram:
+    """A harness that runs a program of the user's, and always finds a score."""
 
     def outcome(self, evaluation: object, outputs: Path, status: int) -> Outcome:
         """A score of ten samples."""
         return Outcome((Score("accuracy", 1.0, scored=10),), "accuracy", {"requests": 10})
 
 
+class Software(OwnProgram):
+    """A harness that runs other software."""
+
+    program = Program("software", "software==1")
+
+
 def judge(
-    folder: Path, harness: type[Software], adapter: Adapter, requests: int, judge_requests: int | None = None
+    folder: Path, harness: type[OwnProgram], adapter: Adapter, requests: int, judge_requests: int | None = None
 ) -> Outcome:
     """The outcome of a job that sent so many requests; it has a judge if it may have sent it any."""
     for name, count in {"gateway": requests, "gateway-judge": judge_requests}.items():
@@ -64,12 +68,13 @@ def judge(
         (Software, Adapter(), 0, True),
         (Software, Adapter(), 10, False),
         (Software, Adapter(requests=Symbol("any")), 0, False),
+        (OwnProgram, Adapter(), 0, False),
     ],
 )
 def test_a_cache_of_its_own(
-    tmp_path: Path, harness: type[Software], adapter: Adapter, requests: int, refused: bool
+    tmp_path: Path, harness: type[OwnProgram], adapter: Adapter, requests: int, refused: bool
 ) -> None:
-    """Software that asked nobody has no valid score, whatever it counts itself, unless the adapter accepts that."""
+    """Other software that asked nobody has no valid score, whatever it counts, unless the adapter accepts that."""
     outcome = judge(tmp_path, harness, adapter, requests)
     assert bool(outcome.error) == refused
     if refused:
