@@ -73,7 +73,7 @@ ADDRESSES = {
     "httptools": ("http_protocol", "gateway"),
     "uvloop": ("harnesses.native", "http_protocol"),
     "orjson": ("harnesses.native", "engines.mock", "gateway"),
-    "math_verify": ("harnesses.native.answer_math",),
+    "math_verify": ("harnesses.native.answers.mathematics",),
     "pyarrow": ("harnesses.native",),
     "pandas": ("api",),
     "keyring": ("run.secrets",),

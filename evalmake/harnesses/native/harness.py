@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, WrapValidator
 
 from evalmake.harnesses.native import checks
 from evalmake.harnesses.native.__main__ import NONE_SCORED
-from evalmake.harnesses.native.answer_math import find_version
+from evalmake.harnesses.native.answers.mathematics import find_version
 from evalmake.harnesses.native.behaviours import find_behaviours
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores

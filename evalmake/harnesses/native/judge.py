@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from evalmake.harnesses.native.answers.grade import VERDICT_SCHEMA, parse_grade, parse_json_grade
 from evalmake.harnesses.native.client import Client, Reply
 from evalmake.harnesses.native.errors import EndpointError, RequestError
-from evalmake.harnesses.native.judge_grade import VERDICT_SCHEMA, parse_grade, parse_json_grade
 from evalmake.harnesses.native.prompts import Body, Item
 from evalmake.harnesses.native.scorers import Verdict
 from evalmake.harnesses.native.settings import Endpoint

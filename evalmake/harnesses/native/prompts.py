@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalmake.harnesses.native import answer_math
+from evalmake.harnesses.native.answers import mathematics
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
@@ -325,10 +325,10 @@ def _check_target(task: Task, scorer: str, target: object) -> None:
         raise RecordError("target", "the target is empty")
     if scorer in FOLDING:
         _check_folded(texts, task.normalize)
-    if scorer == "math" and answer_math.find_version() is None:
-        raise TaskError(Mistake(f"the scorer 'math' needs {answer_math.PACKAGE}", "scorer", answer_math.CURE))
+    if scorer == "math" and mathematics.find_version() is None:
+        raise TaskError(Mistake(f"the scorer 'math' needs {mathematics.PACKAGE}", "scorer", mathematics.CURE))
     for text in texts if scorer == "math" else ():
-        if not answer_math.is_readable(text):
+        if not mathematics.is_readable(text):
             raise RecordError("target", f"the target '{text[:60]}' holds no mathematics")
     if scorer == "number":
         _check_numbers(texts)
@@ -346,7 +346,7 @@ def _check_folded(texts: Sequence[str], normalize: Sequence[str]) -> None:
 
 def _check_numbers(texts: Sequence[str]) -> None:
     """RecordError for a target that holds no number, or several."""
-    from evalmake.harnesses.native.answer_number import read_target  # its patterns take time to compile
+    from evalmake.harnesses.native.answers.number import read_target  # its patterns take time to compile
 
     for text in texts:
         try:

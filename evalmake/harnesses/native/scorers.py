@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalmake.harnesses.native import answer_math
+from evalmake.harnesses.native.answers import mathematics
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.pattern_search import search
 from evalmake.harnesses.native.prompts import Item
@@ -65,9 +65,9 @@ def make_scorer(task: Task, name: str) -> Scorer:
 
 async def _score_math(item: Item, reply: str) -> Verdict:
     """The reply says the same as an accepted answer, as mathematics."""
-    from evalmake.harnesses.native.reply_text import drop_reasoning, shorten
+    from evalmake.harnesses.native.answers.reply_text import drop_reasoning, shorten
 
-    right, answer = await answer_math.is_equal(item.targets, shorten(drop_reasoning(reply)))
+    right, answer = await mathematics.is_equal(item.targets, shorten(drop_reasoning(reply)))
     return _accuracy_verdict(answer, right)
 
 
@@ -78,7 +78,7 @@ def find_scored_text(task: Task, scorer: str, reply: str) -> str:
     """
     if task.extract is None and scorer not in _TEXT_SCORERS:
         return reply
-    from evalmake.harnesses.native.reply_text import drop_reasoning
+    from evalmake.harnesses.native.answers.reply_text import drop_reasoning
 
     answer = drop_reasoning(reply)
     if task.extract is None:
@@ -92,7 +92,7 @@ def lacks_answer(task: Task, scorer: str, reply: str, scored: str, verdict: Verd
     unmatched = task.extract is not None and not scored.strip()
     if verdict.error is not None or not (unmatched or (scorer in _READERS and verdict.answer is None)):
         return False
-    from evalmake.harnesses.native.reply_text import drop_reasoning
+    from evalmake.harnesses.native.answers.reply_text import drop_reasoning
 
     return bool(drop_reasoning(reply).strip())
 
@@ -120,7 +120,7 @@ def make_contains(task: Task) -> PureScorer:
 
 def make_number(task: Task) -> PureScorer:
     """The number that the reply gives equals an accepted answer."""
-    from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
+    from evalmake.harnesses.native.answers.number import are_equal, find_number, read_target
 
     def score(item: Item, reply: str) -> Verdict:
         answer = find_number(reply)
@@ -133,7 +133,7 @@ def make_number(task: Task) -> PureScorer:
 
 def make_choice(task: Task) -> PureScorer:
     """The reply chooses one option, and it is right."""
-    from evalmake.harnesses.native.answer_letter import find_chosen_option
+    from evalmake.harnesses.native.answers.letter import find_chosen_option
 
     def score(item: Item, reply: str) -> Verdict:
         index = find_chosen_option(reply, item.options, item.prompt)
@@ -144,7 +144,7 @@ def make_choice(task: Task) -> PureScorer:
 
 def make_choices(task: Task) -> PureScorer:
     """The reply chooses all right options and no other."""
-    from evalmake.harnesses.native.answer_letter import find_chosen_options
+    from evalmake.harnesses.native.answers.letter import find_chosen_options
 
     def score(item: Item, reply: str) -> Verdict:
         chosen = find_chosen_options(reply, item.options, item.prompt)

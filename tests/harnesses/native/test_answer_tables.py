@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from evalmake.harnesses.native.answer_letter import find_chosen_option, find_chosen_options
-from evalmake.harnesses.native.answer_number import find_number
-from evalmake.harnesses.native.asked_exception import asks_exception
+from evalmake.harnesses.native.answers.asked_exception import asks_exception
+from evalmake.harnesses.native.answers.letter import find_chosen_option, find_chosen_options
+from evalmake.harnesses.native.answers.number import find_number
 from evalmake.harnesses.native.right_options import LETTERS
 
 Reader = Callable[[dict[str, Any], str], object]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.answer_letter import find_chosen_option
+from evalmake.harnesses.native.answers.letter import find_chosen_option
 from evalmake.harnesses.native.right_options import LETTERS, find_right_option, find_right_options
 from tests.harnesses.native.harness_bench import Native
 

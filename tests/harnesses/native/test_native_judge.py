@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.harnesses.native.judge_grade import parse_grade, parse_json_grade
+from evalmake.harnesses.native.answers.grade import parse_grade, parse_json_grade
 from tests.harnesses.native.harness_bench import Body, Native, Reply, completion, question, refusal
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalmake.harnesses.native import answer_math
+from evalmake.harnesses.native.answers import mathematics
 from tests.harnesses.native.harness_bench import Native
 
 
@@ -42,7 +42,7 @@ def test_what_takes_too_long_is_not_scored(native: Native) -> None:
 
 def test_the_package_must_be_installed(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package, nothing is asked, and the message says what to install."""
-    monkeypatch.setattr(answer_math, "find_version", lambda: None)
+    monkeypatch.setattr(mathematics, "find_version", lambda: None)
     run = native(scorer="math")
     assert run.status == 2
     assert "the scorer 'math' needs math-verify" in run.err

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
+from evalmake.harnesses.native.answers.number import are_equal, find_number, read_target
 from tests.harnesses.native.harness_bench import Native
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from evalmake.harnesses.native.number_sentence import CONCLUSION
-from evalmake.harnesses.native.reply_text import ANNOUNCING
+from evalmake.harnesses.native.answers.numbers.sentence import CONCLUSION
+from evalmake.harnesses.native.answers.reply_text import ANNOUNCING
 
 _MOST = 20
 """Notes that are looked at."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from evalmake.harnesses.native.answer_reading import Claim, Reading, Strength
-from evalmake.harnesses.native.option_marks import LETTER_MARK, MARK, option_of
+from evalmake.harnesses.native.answers.option_marks import LETTER_MARK, MARK, option_of
+from evalmake.harnesses.native.answers.reading import Claim, Reading, Strength
 
 _ENTRY = re.compile(rf"({LETTER_MARK})[-:.](?![,&|)]|{MARK})")
 

@@ -10,14 +10,21 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from evalmake.harnesses.native.answer_quantifiers import drop_quantifiers, mark_quantifiers
-from evalmake.harnesses.native.answer_verdicts import repeat_verdicts
-from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
-from evalmake.harnesses.native.listed_letters import find_listed_letters
-from evalmake.harnesses.native.option_marks import BY_LETTER, BY_TEXT, MARK, TEXT_MARK, option_of
-from evalmake.harnesses.native.option_ordinals import mark_ordinal_words, names_place
-from evalmake.harnesses.native.outline_idioms import drop_partial_assent, merge_pairs, simplify
-from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
+from evalmake.harnesses.native.answers.listed_letters import find_listed_letters
+from evalmake.harnesses.native.answers.option_marks import BY_LETTER, BY_TEXT, MARK, TEXT_MARK, option_of
+from evalmake.harnesses.native.answers.option_ordinals import mark_ordinal_words, names_place
+from evalmake.harnesses.native.answers.outline_idioms import drop_partial_assent, merge_pairs, simplify
+from evalmake.harnesses.native.answers.quantifiers import drop_quantifiers, mark_quantifiers
+from evalmake.harnesses.native.answers.reply_text import (
+    FRAME,
+    drop_reasoning,
+    drop_reserved,
+    fold,
+    shorten,
+    strip_markup,
+)
+from evalmake.harnesses.native.answers.verdicts import repeat_verdicts
+from evalmake.harnesses.native.answers.words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
 

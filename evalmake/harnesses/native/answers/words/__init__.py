@@ -7,7 +7,7 @@ Where languages share a word, the first language of the table decides its role.
 
 from __future__ import annotations
 
-from evalmake.harnesses.native.answer_words import asia, eastern_europe, western_europe
+from evalmake.harnesses.native.answers.words import asia, eastern_europe, western_europe
 
 ROLES = {
     "answer": "A",  # a noun that announces the answer

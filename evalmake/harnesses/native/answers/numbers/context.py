@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from evalmake.harnesses.native.number_forms import Found
+from evalmake.harnesses.native.answers.numbers.forms import Found
 
 _TAG = re.compile("<[^<>]{1,20}>")
 _BEFORE = re.compile(

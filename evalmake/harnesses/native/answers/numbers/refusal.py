@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from evalmake.harnesses.native.answer_words.refusals import REFUSALS, UNDETERMINED, compile_phrases
-from evalmake.harnesses.native.number_sentence import CONCLUSION
+from evalmake.harnesses.native.answers.numbers.sentence import CONCLUSION
+from evalmake.harnesses.native.answers.words.refusals import REFUSALS, UNDETERMINED, compile_phrases
 
 _REFUSAL = compile_phrases([*REFUSALS.values(), *UNDETERMINED.values()])
 _FIRST = 2_000

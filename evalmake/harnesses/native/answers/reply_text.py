@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-from evalmake.harnesses.native.answer_words import FRAMES
+from evalmake.harnesses.native.answers.words import FRAMES
 from evalmake.harnesses.native.text_folding import QUOTES
 from evalmake.model_reply.reasoning_tags import split_reasoning
 

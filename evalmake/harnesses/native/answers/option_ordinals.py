@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from evalmake.harnesses.native.answer_words.ordinals import (
+from evalmake.harnesses.native.answers.option_marks import BY_LETTER, LETTER_MARK
+from evalmake.harnesses.native.answers.words.ordinals import (
     ARTICLES,
     CARDINALS,
     LAST,
@@ -17,7 +18,6 @@ from evalmake.harnesses.native.answer_words.ordinals import (
     UNSPACED,
     UNSPACED_NUMBERS,
 )
-from evalmake.harnesses.native.option_marks import BY_LETTER, LETTER_MARK
 
 _PLACES = ["|".join(words) for words in zip(*(row[:4] for row in ORDINALS.values()), strict=True)]
 _PLACES += ["|".join(row[place] for row in ORDINALS.values() if len(row) > place) for place in (4, 5)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from evalmake.harnesses.native.reply_text import fold
+from evalmake.harnesses.native.answers.reply_text import fold
 
 _TAIL = 2_000
 """Characters at the end of a reply that are looked at."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from evalmake.harnesses.native.answer_verdicts import repeat_verdicts, sum_up_verdicts
-from evalmake.harnesses.native.option_marks import GROUP, MARK, option_of
-from evalmake.harnesses.native.reply_text import FRAME
+from evalmake.harnesses.native.answers.option_marks import GROUP, MARK, option_of
+from evalmake.harnesses.native.answers.reply_text import FRAME
+from evalmake.harnesses.native.answers.verdicts import repeat_verdicts, sum_up_verdicts
 
 _BOTH = re.compile(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
 _QUESTION = re.compile(rf"({MARK})\?(?=w?[nvx]|f[nvx](?!w))")  # "A? No.", but not "A? I don't know."

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 
-from evalmake.harnesses.native.answer_claims import find_only_mention, read_claims
-from evalmake.harnesses.native.answer_outline import fold_option, names_exception, outline
-from evalmake.harnesses.native.answer_reading import Reading, Strength
-from evalmake.harnesses.native.answer_words.refusals import REFUSALS, compile_phrases
-from evalmake.harnesses.native.asked_exception import asks_exception
-from evalmake.harnesses.native.next_question import cut_next_question
-from evalmake.harnesses.native.option_marks import NONE, option_of
-from evalmake.harnesses.native.reply_text import drop_reasoning
+from evalmake.harnesses.native.answers.asked_exception import asks_exception
+from evalmake.harnesses.native.answers.claims import find_only_mention, read_claims
+from evalmake.harnesses.native.answers.next_question import cut_next_question
+from evalmake.harnesses.native.answers.option_marks import NONE, option_of
+from evalmake.harnesses.native.answers.outline import fold_option, names_exception, outline
+from evalmake.harnesses.native.answers.reading import Reading, Strength
+from evalmake.harnesses.native.answers.reply_text import drop_reasoning
+from evalmake.harnesses.native.answers.words.refusals import REFUSALS, compile_phrases
 from evalmake.harnesses.native.right_options import LETTERS
 
 _REFUSAL = compile_phrases(REFUSALS.values())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from evalmake.harnesses.native.answer_words import WORDS
-from evalmake.harnesses.native.reply_text import FRAME
+from evalmake.harnesses.native.answers.reply_text import FRAME
+from evalmake.harnesses.native.answers.words import WORDS
 
 Token = tuple[str | None, str, int, int]
 """Kind, text, start and end."""

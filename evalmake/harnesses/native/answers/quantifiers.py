@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from evalmake.harnesses.native.option_marks import BY_LETTER, GROUP, MARK, NONE, mark_of, option_of
-from evalmake.harnesses.native.reply_text import FRAME
+from evalmake.harnesses.native.answers.option_marks import BY_LETTER, GROUP, MARK, NONE, mark_of, option_of
+from evalmake.harnesses.native.answers.reply_text import FRAME
 
 
 def _pattern(text: str) -> re.Pattern[str]:

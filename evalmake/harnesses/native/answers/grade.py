@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
+from evalmake.harnesses.native.answers.reply_text import drop_reasoning, fold
 from evalmake.harnesses.native.json_io import as_object
-from evalmake.harnesses.native.reply_text import drop_reasoning, fold
 
 VERDICT_SCHEMA: dict[str, Any] = {
     "type": "object",

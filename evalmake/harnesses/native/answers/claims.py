@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from evalmake.harnesses.native.answer_lists import find_conclusion, find_listed, judge_list, split_list
-from evalmake.harnesses.native.answer_reading import Claim, Reading, Strength
-from evalmake.harnesses.native.option_marks import GROUP, LETTER_MARK, MARK, NONE, TEXT_MARK, option_of
-from evalmake.harnesses.native.reply_text import FRAME
+from evalmake.harnesses.native.answers.lists import find_conclusion, find_listed, judge_list, split_list
+from evalmake.harnesses.native.answers.option_marks import GROUP, LETTER_MARK, MARK, NONE, TEXT_MARK, option_of
+from evalmake.harnesses.native.answers.reading import Claim, Reading, Strength
+from evalmake.harnesses.native.answers.reply_text import FRAME
 
 
 # The outline's letters are listed in `answer_words.ROLES`; here "m" is any mark.

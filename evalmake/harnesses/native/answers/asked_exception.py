@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from evalmake.harnesses.native.answer_words import WORDS
-from evalmake.harnesses.native.answer_words.exceptions import EXCEPTIONS, NEVER, Asking
-from evalmake.harnesses.native.reply_text import fold, strip_markup
+from evalmake.harnesses.native.answers.reply_text import fold, strip_markup
+from evalmake.harnesses.native.answers.words import WORDS
+from evalmake.harnesses.native.answers.words.exceptions import EXCEPTIONS, NEVER, Asking
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from evalmake.harnesses.native.option_marks import MARK
+from evalmake.harnesses.native.answers.option_marks import MARK
 
 _VERDICT = r"n[fI]?[vx]|[vx]|n(?=[-,.;&)\n]|$)"
 _LEAD = r"(?:^|(?<=[\n:.(]))[fO]{0,2}"

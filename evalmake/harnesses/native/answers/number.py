@@ -7,26 +7,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from evalmake.harnesses.native.answer_claims import read_clauses
-from evalmake.harnesses.native.answer_outline import encode
-from evalmake.harnesses.native.answer_reading import Reading, Strength
-from evalmake.harnesses.native.next_question import cut_next_question
-from evalmake.harnesses.native.number_asides import drop_asides
-from evalmake.harnesses.native.number_bold import find_bold
-from evalmake.harnesses.native.number_context import (
+from evalmake.harnesses.native.answers.claims import read_clauses
+from evalmake.harnesses.native.answers.next_question import cut_next_question
+from evalmake.harnesses.native.answers.numbers.asides import drop_asides
+from evalmake.harnesses.native.answers.numbers.bold import find_bold
+from evalmake.harnesses.native.answers.numbers.context import (
     CONDITION,
     ends_in_several,
     ends_in_variables,
     goes_on_to_variable,
     is_part_of_more,
 )
-from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
-from evalmake.harnesses.native.number_notes import drop_notes
-from evalmake.harnesses.native.number_parts import ends_in_parts
-from evalmake.harnesses.native.number_refusal import refuses
-from evalmake.harnesses.native.number_sentence import clean, cut_circumstances, find_total, sentence_of
-from evalmake.harnesses.native.option_marks import mark_of, option_of
-from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
+from evalmake.harnesses.native.answers.numbers.forms import Found, Quantity, find_numbers, normalize_numbers
+from evalmake.harnesses.native.answers.numbers.notes import drop_notes
+from evalmake.harnesses.native.answers.numbers.parts import ends_in_parts
+from evalmake.harnesses.native.answers.numbers.refusal import refuses
+from evalmake.harnesses.native.answers.numbers.sentence import clean, cut_circumstances, find_total, sentence_of
+from evalmake.harnesses.native.answers.option_marks import mark_of, option_of
+from evalmake.harnesses.native.answers.outline import encode
+from evalmake.harnesses.native.answers.reading import Reading, Strength
+from evalmake.harnesses.native.answers.reply_text import (
+    FRAME,
+    drop_reasoning,
+    drop_reserved,
+    fold,
+    shorten,
+    strip_markup,
+)
 
 TOLERANCE = Fraction(1, 10**6)
 """Relative to the larger magnitude."""
