@@ -14,6 +14,7 @@ _FILE = "ended.json"
 def write(folder: Path, state: JobState) -> None:
     """Write the record so that it survives a crash."""
     record = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
+    record |= {"out_of_time": True} if state.out_of_time else {}
     write_atomic(folder / _FILE, json.dumps(record).encode())
 
 

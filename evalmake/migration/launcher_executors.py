@@ -22,7 +22,7 @@ _NO_PLACE = {
     "subproject": "names of jobs are evalmake's",
     "cpu_partition": "there are no jobs for export",
     "ntasks_per_node": "evalmake starts one task on each node",
-    "max_walltime": "each attempt has the limit `time`; `retries` starts the next, which goes on from the reply cache",
+    "max_walltime": "it is less than `walltime`, which ends the only job",
     "proxy": "evalmake's gateway divides requests among replicas",
     "deployment": "evalmake starts one task of a server on each node",
     "username": "it is part of `host`: USER@HOST",
@@ -137,8 +137,10 @@ class ExecutorReader:
         self._block.set("partition", self._item("partition"))
         time = self._item("walltime")
         if time.value:
-            found.limit = _read_walltime(str(time.value), time.node)
-            self._block.set("time", Item(found.limit, time.node))
+            seconds = _read_walltime(str(time.value), time.node)
+            self._block.set("time", Item(write_seconds(seconds), time.node))
+            if not self._set_total_time(seconds):
+                found.limit = write_seconds(seconds)
         self._block.set("container", Symbol("pyxis"))
         self._block.set("comment", self._item("sbatch_comment"))
         self._read_sbatch_flags()
@@ -151,6 +153,16 @@ class ExecutorReader:
             self._block.set("colocate", True)
             found.ready = self._get("endpoint_readiness_timeout")
         self._block.set("env", dict(self.env))
+
+    def _set_total_time(self, time: int) -> bool:
+        """Set `total_time`, up to which jobs of so many seconds are resumed; False where none is."""
+        node = self._find("max_walltime")
+        total = _read_walltime(str(node.value), node) if node else 0
+        if total < time:
+            return False
+        self._block.set("total_time", Item(write_seconds(total), node))
+        self._get("max_walltime")
+        return True
 
     def _read_host(self) -> None:
         host, user = self._item("hostname"), self.configuration.find("execution.username")
@@ -338,11 +350,11 @@ def read_variables(configuration: Configuration, draft: Draft, path: str) -> dic
     return found
 
 
-def _read_walltime(text: str, node: Node | None) -> Expression:
-    """`1-04:00:00`, `04:00:00`, `30:00` or minutes, as sbatch reads them."""
+def _read_walltime(text: str, node: Node | None) -> int:
+    """Seconds: `1-04:00:00`, `04:00:00`, `30:00` or minutes, as sbatch reads them."""
     days, dash, rest = text.rpartition("-")
     parts = [int(part) for part in rest.split(":") if part.isdigit()]
     if len(parts) != len(rest.split(":")) or len(parts) > 3 or (dash and not days.isdigit()):
         raise make_error("bad-config", f"`{text}` is not a time as sbatch reads it", node.span if node else None)
     seconds = {1: (3600 if dash else 60,), 2: (3600, 60) if dash else (60, 1), 3: (3600, 60, 1)}[len(parts)]
-    return write_seconds(int(days or 0) * 86400 + sum(n * unit for n, unit in zip(parts, seconds, strict=True)))
+    return int(days or 0) * 86400 + sum(n * unit for n, unit in zip(parts, seconds, strict=True))

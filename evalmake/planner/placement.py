@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from evalmake.language.values import Duration
 from evalmake.project.declarations import Declaration
+from evalmake.project.matrix import Variant
 
 
 def sees_host_files(executor: Declaration) -> bool:
@@ -19,6 +21,13 @@ def has_own_python(executor: Declaration) -> bool:
 def shares_allocations(executor: Declaration) -> bool:
     """Whether evaluations run inside the job of their server, if that is on the same executor."""
     return bool(getattr(executor.settings, "colocate", False))
+
+
+def attempt_timeout(variant: Variant, executor: Declaration) -> Duration:
+    """How long one attempt may take: `timeout`. Its default makes way for an executor's `total_time`."""
+    total: Duration | None = getattr(executor.settings, "total_time", None)
+    timeout: Duration = variant.block.timeout
+    return total if total and ("timeout",) not in variant.fields.spans else timeout
 
 
 def job_image(benchmark: Declaration, executor: Declaration) -> str | None:

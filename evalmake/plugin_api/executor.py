@@ -81,6 +81,8 @@ class JobState:
     """One sentence for the user: why it waits, was refused or ended."""
     facts: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where it ran, for the record: the digest of its image, the id that the cluster gave it."""
+    out_of_time: bool = False
+    """It ended because the executor lets no job run longer, and not because anything failed."""
     unsubmitted: bool = False
     """evalmake has yet to hand the job over: it would be lost if evalmake exited."""
 
@@ -145,6 +147,8 @@ class Job:
     """The port that a server listens on; see `Executor.url_from_host`."""
     timeout: float | None = None
     """After so long evalmake cancels the job itself; a cluster may be given a little more."""
+    time_left: float | None = None
+    """It may run no longer than this, whatever the settings say: what is left of their `total_time`."""
     cpus: float | None = None
     memory: int | None = None
     gpus: int | None = None
@@ -173,6 +177,8 @@ class Executor(Protocol):
     Some settings mean the same for every executor. `image` is what evaluations run in if their benchmark
     names none. `key` is a secret that clients of its servers must send. With `colocate = true`, evaluations
     of a server on this executor get `Job.colocated_with`. With `keep = true`, servers stay after a build.
+    With `total_time`, a job whose end is `JobState.out_of_time` is resumed until its jobs ran that long in all; such
+    an executor also has the setting `time`, the limit of one job.
     """
 
     Settings: ClassVar[type[BaseModel]]

@@ -16,7 +16,7 @@ from evalmake.language.file_hashes import FileHashes, hash_file
 from evalmake.language.file_tree import remove_tree
 from evalmake.language.values import File, Files, SecretRef
 from evalmake.planner.graph import Node
-from evalmake.planner.placement import job_image, shares_allocations
+from evalmake.planner.placement import attempt_timeout, job_image, shares_allocations
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities, Job
 from evalmake.plugin_api.harness import HasProgram
@@ -95,7 +95,7 @@ class JobBuilder:
             env={**plain, **env},
             secrets=secrets,
             image=job_image(cell.benchmark, executor),
-            timeout=block.timeout.seconds,
+            timeout=attempt_timeout(cell.variant, executor).seconds,
             host_ports=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
             **_job_resources(block.resources),
         )

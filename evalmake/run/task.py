@@ -22,6 +22,7 @@ from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Outcome
 from evalmake.run.failure_advice import NO_REFUSAL, Refusal
+from evalmake.run.time_budget import TimeBudget
 from evalmake.servers.addresses import ServerAddresses
 from evalmake.servers.spec import ServerSpec
 
@@ -35,6 +36,8 @@ class Task:
 
     node: Node
     executor: str
+    timeout: Duration  # of one attempt
+    budget: TimeBudget  # of all of them
     gateways: tuple[ServerSpec, ...] = ()
     retries_used: int = 0  # of the evaluation's `retries`
     blameless_failures: int = 0  # attempts that failed through no fault of the job's
@@ -101,12 +104,6 @@ class Task:
     def gpus(self) -> int:
         """How many GPUs its own job takes."""
         return self.node.evaluation.variant.block.resources.gpus or 0
-
-    @property
-    def timeout(self) -> Duration:
-        """How long one attempt may take."""
-        timeout: Duration = self.node.evaluation.variant.block.timeout
-        return timeout
 
     def build_result(self, status: str, outcome: Outcome, facts: Mapping[str, str]) -> ActionResult:
         """The record of an attempt that is over; the store adds its number and its outputs."""

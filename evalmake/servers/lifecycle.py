@@ -65,6 +65,9 @@ class ServerLifecycle:
         server.starts += 1
         server.job_id = f"{server.spec.action[-12:]}.s{time.time_ns():x}"
         server.submitted_at, server.starting_since = time.time(), time.monotonic()
+        if server.budget.spent:
+            self._lose(server, server.budget.spent)
+            return
         holder = self._find_port_holder(server)
         server.port_taken = bool(holder)
         if holder:
@@ -83,7 +86,7 @@ class ServerLifecycle:
         """Put the job into the journal, then submit it: so a kill in between leaves no unknown job."""
         spec, id = server.spec, server.job_id
         gpus = self._gpus.take(spec.name, spec.executor, spec.gpus)
-        job = replace(spec.build_job(id), gpu_ids=gpus)
+        job = replace(spec.build_job(id), gpu_ids=gpus, time_left=server.budget.left)
         folder = str(self._job_builder.job_folder(id))
         self._journal.write(
             JournalEntry(id, spec.name, spec.kind, spec.action, spec.executor, folder, server.submitted_at, gpus)
@@ -181,20 +184,30 @@ class ServerLifecycle:
         """Plan a restart of a server that is gone, or give it up once its starts are used up.
 
         A loss without an exit status is not the server's fault: its node failed, or its job was
-        preempted. Such a loss costs no start.
+        preempted. Such a loss costs no start. Nor does the end of one that answered until its time was
+        over, as long as its jobs have time left in all.
         """
         server.failure = failure
-        if server.end is not None and server.end.status is None:
+        end, was_ready = server.end, server.state is State.READY
+        self._count_time(server)
+        if end is not None:
+            server.failure = server.budget.spent or failure
+            server.starts -= server.budget.resumes(end) and was_ready
+        if end is not None and end.status is None:
             server.blameless_losses += 1
             server.starts -= server.blameless_losses <= _MAX_BLAMELESS_LOSSES
         self._clean_up(server)
         server.not_before = time.monotonic() + _RESTART_PAUSE * 2 ** max(0, server.starts - 1)
-        if server.starts < MAX_STARTS:
+        if server.starts < MAX_STARTS and not server.budget.spent:
             change_state(server, State.RESTARTING)
             return
         change_state(server, State.FAILED)
         self._gpus.free(server.spec.name)
-        self._notices.announce_state(server, failure)
+        self._notices.announce_state(server, server.failure)
+
+    def _count_time(self, server: Server) -> None:
+        """Count how long a server's last job ran, not how long it queued."""
+        server.budget.count(time.monotonic() - server.starting_since, server.end)
 
     # Stop ---------------------------------------------------------------------------------------
 
@@ -204,6 +217,7 @@ class ServerLifecycle:
             return
         if server.state in UP:
             self._cancel(server)
+            self._count_time(server)
             self._clean_up(server)
             change_state(server, State.STOPPED)
             server.failure, server.starts = "", 0

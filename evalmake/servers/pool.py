@@ -17,6 +17,7 @@ from evalmake.run.events import Emit
 from evalmake.run.gpu_allocation import GpuAllocation
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
+from evalmake.run.time_budget import TimeBudget
 from evalmake.servers.addresses import ServerAddresses
 from evalmake.servers.capacity import ServerCapacity
 from evalmake.servers.failure import failure_diagnostic
@@ -43,6 +44,7 @@ class ServerPool:
         self.gpus = GpuAllocation(executors)
         self.servers: dict[str, Server] = {}
         self.groups: dict[str, list[Server]] = {}
+        self._project = job_builder.project
         self._capacity = ServerCapacity(job_builder.project, self.gpus, self.servers)
         notices = ServerNotices(job_builder, executors, secrets, emit)
         self._lifecycle = ServerLifecycle(job_builder, executors, journal, secrets, self.gpus, notices, self.servers)
@@ -50,7 +52,7 @@ class ServerPool:
     def add_user(self, spec: ServerSpec, user: str) -> None:
         """Note that `user` will need a server."""
         if spec.name not in self.servers:
-            self.servers[spec.name] = Server(spec)
+            self.servers[spec.name] = Server(spec, TimeBudget.of(self._project.executors.get(spec.executor)))
             self.groups.setdefault(spec.group, []).append(self.servers[spec.name])
         self.servers[spec.name].users.add(user)
 

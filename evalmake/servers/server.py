@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalmake.plugin_api.executor import JobState
+from evalmake.run.time_budget import TimeBudget
 from evalmake.servers.addresses import ServerAddress
 from evalmake.servers.spec import ServerSpec
 from evalmake.servers.state import State
@@ -18,6 +19,7 @@ class Server:
     """A server in this build. Only `change_state` sets `state`. Moments are on the monotonic clock, but for one."""
 
     spec: ServerSpec
+    budget: TimeBudget  # of all its jobs
     users: set[str] = field(default_factory=set)  # the evaluations that need it and are not done
     state: State = State.WANTED
     job_id: str = ""

@@ -88,3 +88,20 @@ def test_the_harness_gets_what_the_launcher_would_give_it(examples: Project, nam
 
 def _served_name(project: Project, deployment: str) -> str:
     return str(Workspace.open(project.root / "Evalfile").project.deployments[deployment].block.served_name)
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "noted"),
+    [
+        ("execution.max_walltime=1-00:00:00", ["total_time = 1d"], False),
+        ("execution.max_walltime=00:10:00", ["timeout   = 30m"], True),
+        ("execution.max_walltime=null", ["timeout   = 30m"], False),
+    ],
+)
+def test_most_time_of_a_chain(examples: Project, given: str, written: list[str], noted: bool) -> None:
+    """`max_walltime` is `total_time`; where no job is resumed, the only one has the evaluation's `timeout`."""
+    ran = examples.run("import", "slurm_vllm_hf_caching.yaml", *CLUSTER, given)
+    assert all(line in ran.stdout for line in written)
+    assert ("it is less than `walltime`, which ends the only job" in ran.stderr) == noted
+    examples.write("Evalfile", ran.stdout)
+    assert "to run" in examples.run("-n").stdout

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.plugin_api.executor import Capabilities, JobState, Phase
+from evalmake.language.values import Duration
+from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.run.events import Event, ServerPending, ServerStateChanged
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
+from evalmake.run.time_budget import TimeBudget
+from evalmake.servers.addresses import ServerAddress
 from evalmake.servers.pool import ServerPool
+from evalmake.servers.readiness import ProbeResult, ReadinessProbe
 from evalmake.store.journal import Journal
 from evalmake.terminal.progress import describe_event
 from evalmake.testing import FakeExecutor
@@ -31,6 +35,8 @@ EVALFILE = """\
 """
 LOST = JobState(Phase.ENDED, None, "NODE_FAIL: its node failed (n1, which is down: bad fan)")
 CRASHED = JobState(Phase.ENDED, 1, "exit status 1")
+RUNNING = JobState(Phase.RUNNING)
+OUT_OF_TIME = JobState(Phase.ENDED, 143, "TIMEOUT: it reached its time limit", out_of_time=True)
 QUEUED = JobState(Phase.QUEUED, None, "Resources: waits for resources")
 
 
@@ -43,10 +49,12 @@ class Scripted(FakeExecutor):
     def __init__(self, root: Path, *states: JobState) -> None:
         super().__init__("local", None, root)
         self.states, self.submitted = list(states), 0
+        self.time_left: list[float | None] = []
 
-    def submit(self, job: object, secrets: object) -> None:
+    def submit(self, job: Job, secrets: object) -> None:
         """Count the call."""
         self.submitted += 1
+        self.time_left.append(job.time_left)
 
     def fetch(self, id: str, into: Path) -> None:
         """Copy the outputs, or raise."""
@@ -108,6 +116,37 @@ def test_lost_for_ever(bench: Bench) -> None:
     told = watched.services.failure_diagnostic("llama")
     assert told.message == f"deployment llama stopped before it was ready, after 0s: {LOST.detail}"
     assert "attempt 3 of 3 on executor local" in told.notes
+
+
+def test_out_of_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answered until its time was over starts again until its jobs ran for `total_time` in all."""
+    monkeypatch.setattr(ReadinessProbe, "probe", lambda *_: ProbeResult(ServerAddress("http://there", "a")))
+    watched = Watched(bench, *[RUNNING, OUT_OF_TIME] * 4, RUNNING, OUT_OF_TIME)
+    watched.services.servers["llama"].budget = TimeBudget("cluster", Duration(18000, "5h"), 3600)
+    watched.until("failed: ")
+    assert watched.executor.submitted == 5
+    assert watched.executor.time_left == [None, 14400, 10800, 7200, 3600]
+    told = watched.services.failure_diagnostic("llama").message
+    assert told.startswith("deployment llama ran for 5h in all, the `total_time` of executor cluster: raise")
+
+
+def test_no_time_left(bench: Bench) -> None:
+    """A server that was stopped when its jobs had no time left does not start again when it is needed."""
+    watched = Watched(bench, RUNNING)
+    watched.services.stop_all()
+    watched.services.servers["llama"].budget = budget = TimeBudget("cluster", Duration(3600, "1h"), 3600)
+    budget.count(3600, None)
+    watched.services.start_missing(("llama",), "local", 0)
+    assert watched.executor.submitted == 1
+    assert "deployment llama: failed: ran for 1h in all" in watched.said[-1]
+
+
+def test_out_of_time_while_it_starts(bench: Bench) -> None:
+    """A server whose time is over before it answered uses up its starts: more of the same would not help."""
+    watched = Watched(bench, OUT_OF_TIME)
+    watched.services.servers["llama"].budget = TimeBudget("cluster", Duration(36000, "10h"), 3600)
+    watched.until("failed: ")
+    assert watched.executor.submitted == 3
 
 
 def test_queued(bench: Bench) -> None:

@@ -67,7 +67,8 @@ def colocated_state(folder: FolderState, host: JobState | None) -> JobState:
         return JobState(Phase.ENDED, folder.status, describe_exit_status(folder.status), facts)
     if host.is_over:
         why = host.detail or f"exit status {host.status}"
-        return JobState(Phase.ENDED, None, f"ended with the job of its server: {why}", facts)
+        why = f"ended with the job of its server: {why}"
+        return JobState(Phase.ENDED, None, why, facts, out_of_time=host.out_of_time)
     if folder.cluster_job:
         return JobState(Phase.RUNNING, None, "", facts)
     return JobState(Phase.QUEUED, None, "waits for its turn next to its server", facts)

@@ -142,6 +142,7 @@ def _time_limit(settings: Settings, job: Job) -> str | None:
     if settings.time is None and job.timeout is None:
         return None
     seconds = settings.time.seconds if settings.time else (job.timeout or 0) + _SPARE
+    seconds = min(seconds, seconds if job.time_left is None else job.time_left)
     minutes = math.ceil(seconds / 60)
     return f"{minutes // 1440}-{minutes % 1440 // 60:02}:{minutes % 60:02}:00"
 

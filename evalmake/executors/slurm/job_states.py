@@ -109,7 +109,7 @@ def state_of(seen: SlurmJob, nodes: Mapping[str, str] = _NO_NODES) -> JobState:
         limit = f" of {seen.limit}" if seen.limit else ""
         memory = f" of {seen.memory}" if seen.memory else ""
         why = _FAILED[word].format(limit=limit, memory=memory)
-        return JobState(Phase.ENDED, _STATUS[word], f"{word}: {why}", facts)
+        return JobState(Phase.ENDED, _STATUS[word], f"{word}: {why}", facts, out_of_time=word == "TIMEOUT")
     if word == "CANCELLED":
         by = f" by {seen.by}" if seen.by else ""
         return JobState(Phase.ENDED, 143, f"CANCELLED: somebody cancelled it in Slurm (scancel{by})", facts)

@@ -62,6 +62,15 @@ def _check_one_node(container: str, info: ValidationInfo) -> str:
     return container
 
 
+def _check_total_time(total: Duration | None, info: ValidationInfo) -> Duration | None:
+    time: Duration | None = info.data.get("time")
+    if total is not None and time is None:
+        raise ValueError("jobs are resumed when their `time` is over: set `time`, too")
+    if total is not None and time is not None and total.seconds < time.seconds:
+        raise ValueError(f"it is less than the `time` of one job, {time}: raise `total_time`, or lower `time`")
+    return total
+
+
 Lines = Annotated[Texts, AfterValidator(_check_lines)]
 
 
@@ -85,6 +94,9 @@ class Settings(Block):
     nodes: Annotated[int, Field(ge=1)] | None = define_key(None, "How many nodes a model server spans.", "2", unset="1")
     gres: str | None = define_key(None, "Generic resources, as for `sbatch`.", '"tmpdisk:100"')
     time: Duration | None = define_key(None, "The time limit of a job.", "4h", unset="the default of the partition")
+    total_time: Annotated[Duration | None, AfterValidator(_check_total_time)] = define_key(
+        None, "How long a job and those that resume it may run in all.", "24h", unset="jobs are not resumed"
+    )
     comment: str | None = define_key(None, "A comment on each job, as for `sbatch`.", '"nightly"')
     directives: Annotated[Texts, AfterValidator(_check_directives)] = define_key(
         (), "More options for `sbatch`.", '["--exclusive"]'

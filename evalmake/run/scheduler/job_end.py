@@ -73,17 +73,20 @@ class JobEnds:
     def _finish_one(self, task: Task, state: JobState, forget: bool) -> None:
         """Judge one job, record the attempt, and retry it or be done with it; `forget` its journal entry."""
         build, name = self._build, task.node.name
+        task.budget.count(task.elapsed_seconds - task.queued_seconds, state)
         loss = self._find_loss(task, state)
         outcome = judge_job(build.job_builder, build.secrets, task, state)
         build.result.warn_of_cache(task.cache_error)
+        lost = state.status is None or bool(loss) or task.budget.resumes(state)
         if loss:  # whatever the harness says: it may have scored samples that got no reply
             outcome = replace(outcome, error=loss)
+        elif lost and outcome.error and task.budget.spent:
+            outcome = replace(outcome, error=f"it {task.budget.spent}")
         shortfall = None if outcome.error else find_shortfall(task.node.demands, outcome, outcome.cause)
         error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, self._advise(task))
         if shortfall and not self._is_worth_keeping(task, outcome):
             outcome = replace(outcome, error=error)
-        lost = state.status is None or bool(loss)
-        retrying = bool(error) and claim_retry(build, task, lost)
+        retrying = bool(error) and claim_retry(build, task, state, lost)
         was_stopped = build.signals.count > 0 or (lost and retrying)
         status = "succeeded" if not error else "cancelled" if was_stopped else "failed"
         earlier = self._find_earlier_headline(task, outcome)

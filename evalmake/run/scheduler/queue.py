@@ -103,7 +103,7 @@ class Queue:
         except (EvalmakeError, OSError) as error:
             self._handle_submit_error(task, error)
             return None
-        return replace(job, gpu_ids=gpus)
+        return replace(job, gpu_ids=gpus, time_left=task.budget.left)
 
     def _submit(self, jobs: Sequence[tuple[Task, Job]]) -> None:
         """Submit jobs, all at once: an executor may take seconds for each."""

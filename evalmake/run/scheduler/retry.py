@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from evalmake.plugin_api.executor import JobState
 from evalmake.run.scheduler.build import Build
 from evalmake.run.task import Task
 
@@ -16,14 +17,16 @@ def submit_pause(tries: int) -> float:
     return _FIRST_PAUSE * float(2**tries)
 
 
-def claim_retry(build: Build, task: Task, lost: bool) -> bool:
-    """Use up one retry of a failed task; False where it has none left.
+def claim_retry(build: Build, task: Task, state: JobState, lost: bool) -> bool:
+    """Use up one retry of a failed task; False where it has none left, or no time.
 
     `lost`: its job or gateway vanished. That, or the death of its server, is not the evaluation's fault
-    and does not count against its `retries`.
+    and does not count against its `retries`. Nor does the end of a job whose time was over, if it is resumed.
     """
-    if build.signals.count or build.stops_early:
+    if build.signals.count or build.stops_early or task.budget.spent:
         return False
+    if task.budget.resumes(state):
+        return True
     if lost or not build.servers.are_alive(task.server_jobs):
         task.blameless_failures += 1
         return task.blameless_failures <= _MAX_BLAMELESS_FAILURES

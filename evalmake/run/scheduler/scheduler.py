@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping
 from contextlib import ExitStack
 
 from evalmake.planner.graph import Node
+from evalmake.planner.placement import attempt_timeout
 from evalmake.plugin_api.executor import Executor
 from evalmake.run.build_result import BuildResult
 from evalmake.run.events import Emit
@@ -27,6 +28,7 @@ from evalmake.run.scheduler.watch import JobWatch
 from evalmake.run.secrets import Secrets
 from evalmake.run.signals import Signals
 from evalmake.run.task import Task
+from evalmake.run.time_budget import TimeBudget
 from evalmake.servers.pool import ServerPool
 from evalmake.store.journal import Journal
 from evalmake.store.store import Store
@@ -95,13 +97,19 @@ class Scheduler:
         """Queue a task for each node, and note which servers it needs."""
         build = self.build
         build.routing.cell_count = len(nodes)
-        build.waiting = [Task(node, node.executor, build.routing.host_gateways_for(node)) for node in nodes]
+        build.waiting = [self._make_task(node) for node in nodes]
         deployments = {name for node in nodes for name in node.services}
         specs = {name: build.job_builder.server_specs(name, self._server_actions[name]) for name in deployments}
         for task in build.waiting:
             servers = [spec for name in task.node.services for spec in specs[name]]
             for spec in (*servers, *task.gateways):
                 build.servers.add_user(spec, task.node.name)
+
+    def _make_task(self, node: Node) -> Task:
+        executor = self.build.job_builder.project.executors[node.executor]
+        timeout = attempt_timeout(node.evaluation.variant, executor)
+        gateways = self.build.routing.host_gateways_for(node)
+        return Task(node, node.executor, timeout, TimeBudget.of(executor), gateways)
 
     def _loop(self) -> None:
         build = self.build
