@@ -12,6 +12,11 @@ def sees_host_files(executor: Declaration) -> bool:
     return getattr(executor.settings, "host", None) is None
 
 
+def has_own_nodes(executor: Declaration) -> bool:
+    """Whether each job is alone on its nodes, as with `--exclusive`; not so if jobs of one user share them."""
+    return "--exclusive" in getattr(executor.settings, "directives", ())
+
+
 def has_own_python(executor: Declaration) -> bool:
     """Whether jobs run an interpreter other than evalmake's, with the packages that are installed there."""
     own = (getattr(executor.settings, key, None) for key in ("python", "image"))

@@ -11,7 +11,9 @@ from pathlib import Path
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.language.file_tree import remove_tree
 from evalmake.language.values import Duration
+from evalmake.planner.placement import has_own_nodes, sees_host_files
 from evalmake.plugin_api.executor import Executor, Phase
+from evalmake.project.declarations import Declaration
 from evalmake.run.gpu_allocation import GpuAllocation
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.log_tail import last_lines, read_tail
@@ -29,6 +31,7 @@ _MAX_BLAMELESS_LOSSES = 5  # losses in a row that cost no start
 _MAX_UNREACHABLE_STARTS = 60  # a second apart: a minute
 _UNREACHABLE_PAUSE = 1.0
 _RESTART_PAUSE = 0.5  # seconds before the first restart; it doubles, as what was wrong may pass
+_HERE = "this host"
 _MAX_PROBE_PAUSE = 1.0  # seconds between two health probes
 
 
@@ -109,13 +112,21 @@ class ServerLifecycle:
 
     def _find_port_holder(self, server: Server) -> str:
         """What listens on the fixed port of a server that is to start; empty where the port is free."""
-        port = None if self._executor(server).capabilities.private_network else server.spec.command.port
-        if not port:
+        port, place = server.spec.command.port, self._find_shared_place(server)
+        if not port or not place:
             return ""
         for other in self._servers.values():
-            if other is not server and other.state in UP and other.spec.command.port == port:
+            is_up = other is not server and other.state in UP and other.spec.command.port == port
+            if is_up and self._find_shared_place(other) == place:
                 return other.spec.title
-        return "something else" if is_port_open(port) else ""
+        return "something else" if place == _HERE and is_port_open(port) else ""
+
+    def _find_shared_place(self, server: Server) -> str:
+        """Where others might listen on a server's port: on this host, or on another cluster; empty if nowhere."""
+        executor = self._declaration(server)
+        if self._executor(server).capabilities.private_network or (executor and has_own_nodes(executor)):
+            return ""
+        return _HERE if executor is None or sees_host_files(executor) else executor.name
 
     def recover(self, server: Server, entry: JournalEntry) -> bool:
         """Take over the job of an interrupted build; False where this server is another or has a job."""
@@ -226,7 +237,7 @@ class ServerLifecycle:
 
     def _is_kept(self, server: Server) -> bool:
         """Whether the executor keeps servers for later builds (its setting `keep`)."""
-        declaration = self._job_builder.project.executors.get(server.spec.executor)
+        declaration = self._declaration(server)
         return declaration is not None and bool(getattr(declaration.settings, "keep", False))
 
     def _cancel(self, server: Server) -> None:
@@ -267,3 +278,7 @@ class ServerLifecycle:
 
     def _executor(self, server: Server) -> Executor:
         return self._executors[server.spec.executor]
+
+    def _declaration(self, server: Server) -> Declaration | None:
+        """The block of a server's executor; None for that of gateways, which no Evalfile declares."""
+        return self._job_builder.project.executors.get(server.spec.executor)
