@@ -47,9 +47,20 @@ class SlurmExecutor:
 
     @staticmethod
     def check_use(executor: Declaration, serves: bool, diagnostics: Diagnostics) -> None:
-        """Report folders that containers cannot be given: runtimes separate paths by commas and colons."""
+        """Report a `total_time` without `time`, and folders that containers cannot be given.
+
+        Their runtimes separate paths by commas and colons.
+        """
         found = executor.settings
         assert isinstance(found, settings.Settings)
+        if found.total_time and not found.time:
+            diagnostics.error(
+                "missing-key",
+                f"executor `{executor.name}` has `total_time`, but no `time` after which a job is resumed",
+                executor.fields.spans["total_time",].value,
+                about=f"executor {executor.name}",
+                help=["set `time`, the limit of one job"],
+            )
         container = found.container
         if container == "none":
             return

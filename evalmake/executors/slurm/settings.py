@@ -64,8 +64,6 @@ def _check_one_node(container: str, info: ValidationInfo) -> str:
 
 def _check_total_time(total: Duration | None, info: ValidationInfo) -> Duration | None:
     time: Duration | None = info.data.get("time")
-    if total is not None and time is None:
-        raise ValueError("jobs are resumed when their `time` is over: set `time`, too")
     if total is not None and time is not None and total.seconds < time.seconds:
         raise ValueError(f"it is less than the `time` of one job, {time}: raise `total_time`, or lower `time`")
     return total

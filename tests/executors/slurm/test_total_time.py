@@ -19,8 +19,10 @@ from evalmake.plugin_api.executor import Job
 from evalmake.run.time_budget import TimeBudget
 from tests.executors.slurm.counted_cells import CountedCells, counted_cells
 from tests.executors.slurm.test_colocated import colocated
+from tests.executors.slurm.test_same_port import ALONE, write
 from tests.support.daemons import until
 from tests.support.mock_servers import count_requests, mock_server
+from tests.support.projects import Project
 from tests.support.slurm_cluster import Cluster
 from tests.support.workspaces import SCORE, end
 
@@ -104,10 +106,11 @@ def test_chain_of_servers(near: CountedCells) -> None:
     near.clean()
 
 
-def test_settings() -> None:
+def test_settings(project: Project) -> None:
     """`total_time` needs `time`, and is not less."""
-    with pytest.raises(ValidationError, match="jobs are resumed when their `time` is over: set `time`, too"):
-        Settings(total_time=Duration(HOUR))
+    write(project, f"{ALONE}\n    total_time = 5h")
+    told = project.run("-n", status=2).stderr
+    assert told.count("error: executor `cluster` has `total_time`, but no `time` after which a job is resumed") == 1
     with pytest.raises(ValidationError, match="it is less than the `time` of one job, 2h: raise `total_time`"):
         Settings(time=Duration(2 * HOUR, "2h"), total_time=Duration(HOUR))
     assert Settings(time=Duration(HOUR), total_time=Duration(HOUR)).total_time == Duration(HOUR)
