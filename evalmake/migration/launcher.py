@@ -220,7 +220,10 @@ class _Translation:
         if name not in self._auxiliary:
             apart = replace(self._executors, replicas=1)
             self._auxiliary[name] = DeploymentReader(self.configuration, self.draft, path, apart).read()
-            why = "the judge is a server with a job of its own; `evalmake help slurm` shows one in the allocation of the model"
+            why = (
+                "the judge is a server with a job of its own; "
+                "`evalmake help slurm` shows one in the allocation of the model"
+            )
             self.draft.note(path, why, self.configuration.find(path))
         return self._auxiliary[name]
 

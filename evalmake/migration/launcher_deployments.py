@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalmake.language.diagnostic import make_error
-from evalmake.language.values import SecretRef, Symbol
+from evalmake.language.values import Symbol
 from evalmake.migration.configuration import Configuration
 from evalmake.migration.draft import Block, Draft, Item, write_seconds
-from evalmake.migration.launcher_executors import Executors, name_lepton_secret, read_variables, split_words
+from evalmake.migration.launcher_executors import Executors, read_lepton_variables, read_variables, split_words
 from evalmake.migration.yaml_file import Node, parse_scalar
 
 _ARGUMENTS: Mapping[str, Mapping[str, str]] = {
@@ -138,16 +138,8 @@ class DeploymentReader:
         env = read_variables(self.configuration, self.draft, "env_vars")
         env |= read_variables(self.configuration, self.draft, "execution.env_vars.deployment")
         env |= read_variables(self.configuration, self.draft, f"{self.path}.env_vars")
-        for name, node in self.configuration.items(f"{self.path}.lepton_config.envs"):
-            value = self.configuration.read(node, name)
-            if isinstance(value, dict):
-                kept = name_lepton_secret(value, name)
-                why = f"evalmake reads the secret {kept} here and hands it on; Lepton's own secrets are not named"
-                self.draft.note(f"{self.path}.lepton_config.envs.{name}", why, node)
-                env[name] = Item(SecretRef(kept), node)
-            else:
-                env[name] = Item(self.draft.resolve(value), node)
-        block.set("env", env)
+        plain, _ = read_lepton_variables(self.configuration, self.draft, f"{self.path}.lepton_config.envs")
+        block.set("env", env | plain)
 
     def _write_size(self, block: Block, engine: str) -> None:
         shape = str(self._get("lepton_config.resource_shape", ""))

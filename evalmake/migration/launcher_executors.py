@@ -59,6 +59,7 @@ class ExecutorReader:
     env: Mapping[str, Any]
     _block: Block = field(default_factory=lambda: Block(""))
     _mounts: dict[str, list[str]] = field(default_factory=dict)
+    _secrets: dict[str, Item] = field(default_factory=dict)
 
     def read(self) -> Executors:
         """Write the executors; note what has no place."""
@@ -218,8 +219,9 @@ class ExecutorReader:
             self.draft.note(f"{tasks}.mounts.0", why, self.configuration.find(f"{tasks}.mounts.0"))
         self._block.set("mounts", mounts)
         self._block.set("pull_secrets", secrets)
-        env = {**self.env, **self._read_lepton_variables(f"{tasks}.env_vars")}
-        self._block.set("env", env)
+        env, self._secrets = read_lepton_variables(self.configuration, self.draft, f"{tasks}.env_vars")
+        self._block.set("secrets", self._secrets)
+        self._block.set("env", {**self.env, **env})
         if self.served:
             found.ready = self._get("lepton_platform.deployment.endpoint_readiness_timeout")
 
@@ -237,21 +239,6 @@ class ExecutorReader:
             value = mount.get(key, "")
             parts += [":", *(value.parts if isinstance(value, Text) else [str(value)])]
         return self.draft.resolve(Text((*parts[1:], end)))
-
-    def _read_lepton_variables(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, node in self.configuration.items(path):
-            value = self.configuration.read(node, f"{path}.{name}")
-            if isinstance(value, dict):
-                kept = name_lepton_secret(value, name)
-                why = (
-                    f"evalmake reads the secret {kept} here and hands it to the job; Lepton's own secrets are not named"
-                )
-                self.draft.note(f"{path}.{name}", why, node)
-                found[name] = Item(SecretRef(str(kept)), node)
-            else:
-                found[name] = Item(self.draft.resolve(value), node)
-        return found
 
     def _read_mounts(self) -> None:
         for side in ("evaluation", "deployment"):
@@ -295,6 +282,9 @@ class ExecutorReader:
         idle = "deployment.lepton_config.auto_scaler.scale_down.no_traffic_timeout"
         if (node := self.configuration.find(idle)) is not None:
             keys["autoscale"] = Item({"idle": write_seconds(float(self.configuration.get(idle)))}, node)
+        _, secrets = read_lepton_variables(self.configuration, self.draft, "deployment.lepton_config.envs")
+        inherited = {name: item.value for name, item in self._secrets.items()}
+        keys["secrets"] = Item({name: s for name, s in secrets.items() if s.value != inherited.get(name)})
         tokens = self.configuration.get("deployment.lepton_config.api_tokens") or []
         named = [str(name_lepton_token(token)) for token in tokens if name_lepton_token(token)]
         if named:
@@ -329,10 +319,20 @@ def split_words(text: str, node: Node | None) -> list[str]:
         raise make_error("bad-config", f"it cannot be split into words: {error}", node.span if node else None) from None
 
 
-def name_lepton_secret(value: Mapping[str, Any], name: str) -> str:
-    """The name that Lepton has for the secret of a variable."""
-    source = value.get("value_from")
-    return str(source.get("secret_name_ref", name)) if isinstance(source, dict) else name
+def read_lepton_variables(
+    configuration: Configuration, draft: Draft, path: str
+) -> tuple[dict[str, Item], dict[str, Item]]:
+    """The plain variables at a path, and those whose values the workspace holds, with the names of its secrets."""
+    plain: dict[str, Item] = {}
+    secrets: dict[str, Item] = {}
+    for name, node in configuration.items(path):
+        value = configuration.read(node, f"{path}.{name}")
+        if isinstance(value, dict):
+            source = value.get("value_from")
+            secrets[name] = Item(str(source.get("secret_name_ref", name)) if isinstance(source, dict) else name, node)
+        else:
+            plain[name] = Item(draft.resolve(value), node)
+    return plain, secrets
 
 
 def read_variables(configuration: Configuration, draft: Draft, path: str) -> dict[str, Any]:

@@ -175,10 +175,11 @@ class Executor(Protocol):
     """Runs jobs. It never calls evalmake back. Calls about different jobs can come from several threads at once.
 
     Some settings mean the same for every executor. `image` is what evaluations run in if their benchmark
-    names none. `key` is a secret that clients of its servers must send. With `colocate = true`, evaluations
-    of a server on this executor get `Job.colocated_with`. With `keep = true`, servers stay after a build.
-    With `total_time`, a job whose end is `JobState.out_of_time` is resumed until its jobs ran that long in all; such
-    an executor also has the setting `time`, the limit of one job.
+    names none. `secrets` are variables of its jobs whose values it has itself. `key` is a secret that
+    clients of its servers must send. With `colocate = true`, evaluations of a server on this executor get
+    `Job.colocated_with`. With `keep = true`, servers stay after a build. With `total_time`, a job whose end
+    is `JobState.out_of_time` is resumed until its jobs ran that long in all; such an executor also has the
+    setting `time`, the limit of one job.
     """
 
     Settings: ClassVar[type[BaseModel]]

@@ -18,7 +18,8 @@ def missing_catalog_requirements(project: Project, nodes: Iterable[Node]) -> dic
     found: dict[str, list[str]] = {}
     for node in first_of_each(nodes, lambda n: (n.evaluation.benchmark.name, n.executor)):
         benchmark, executor = node.evaluation.benchmark, node.executor
-        env = {**project.executors[executor].block.env, **benchmark.block.env}
+        held = getattr(project.executors[executor].settings, "secrets", {})
+        env = {**held, **project.executors[executor].block.env, **benchmark.block.env}
         for variable in catalog.missing_requirements(benchmark.fields.values, env):
             what = f"{variable} in the `env` of executor `{executor}`" if variable else "`judge = MODEL`"
             found.setdefault(what, []).append(benchmark.name)

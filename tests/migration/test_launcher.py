@@ -105,3 +105,14 @@ def test_most_time_of_a_chain(examples: Project, given: str, written: list[str],
     assert ("it is less than `walltime`, which ends the only job" in ran.stderr) == noted
     examples.write("Evalfile", ran.stdout)
     assert "to run" in examples.run("-n").stdout
+
+
+@pytest.mark.parametrize(("named", "written"), [("HUGGING_FACE_HUB_TOKEN", 1), ("ANOTHER", 2)])
+def test_secrets_of_a_workspace(examples: Project, named: str, written: int) -> None:
+    """Endpoints have the secrets of jobs, and their own where those are others."""
+    other = f"deployment.lepton_config.envs.HF_TOKEN.value_from.secret_name_ref={named}"
+    ran = examples.run("import", "lepton_nim.yaml", other)
+    assert ran.stdout.count(" secrets") == written
+    assert f'HF_TOKEN = "{named}"' in ran.stdout
+    examples.write("Evalfile", ran.stdout)
+    assert "to run" in examples.run("-n").stdout

@@ -56,6 +56,7 @@ class Api:
         self._groups: dict[str, str] = {}
         self._volumes: dict[str, list[str]] = {}  # by the ids of node groups
         self._shapes: dict[str, list[str]] = {}
+        self._known_secrets: set[str] = set()  # names, also those of others
         self._has_endpoints = False
 
     # Jobs -----------------------------------------------------------------------------------------
@@ -158,14 +159,19 @@ class Api:
     @_check_reply
     def secrets(self) -> list[str]:
         """Return the names of all secrets of this executor."""
-        names = [str(one["name"]) for one in self.client.request("GET", "/usersecrets")]
-        return [name for name in names if name.startswith(name_prefix(self.key))]
+        return list(filter(self._is_own, self._list_secrets()))
 
     def remove_secrets(self, names: Iterable[str]) -> None:
-        """Remove secrets, if there are any."""
-        for name in names:
+        """Remove secrets, if there are any, but none that the workspace had before."""
+        for name in filter(self._is_own, names):
             with contextlib.suppress(NotFound):
                 self.client.request("DELETE", f"/usersecrets/{name}")
+
+    def _is_own(self, secret: str) -> bool:
+        return secret.startswith(name_prefix(self.key))
+
+    def _list_secrets(self) -> list[str]:
+        return [str(one["name"]) for one in self.client.request("GET", "/usersecrets")]
 
     # What the workspace offers --------------------------------------------------------------------------------
 
@@ -192,6 +198,15 @@ class Api:
         if name and known and name not in known:
             message = f"no volume is named {name}; there are: {', '.join(known)}"
             raise OSError(self.client.message(message))
+
+    @_check_reply
+    def check_secrets(self, names: Iterable[str]) -> None:
+        """Raise OSError with the names of all secrets of others if one of these does not exist."""
+        if not self._known_secrets >= (wanted := set(names)):
+            self._known_secrets = set(self._list_secrets())
+        for name in sorted(wanted - self._known_secrets):
+            known = ", ".join(sorted(n for n in self._known_secrets if not self._is_own(n))) or "none"
+            raise OSError(self.client.message(f"the workspace has no secret named {name}; there are: {known}"))
 
     def _read_groups(self) -> None:
         if self._groups:

@@ -98,6 +98,7 @@ class LeptonExecutor:
         shape = self.settings.shape or ""
         group = self.api.node_group_id(self.settings.node_group)
         self.api.check_shape(shape, "deployment" if job.port else "job")
+        self.api.check_secrets(self.settings.secrets.values())
         for volume in list_volumes(self.settings):
             self.api.check_volume(volume, group)
         if job.port:

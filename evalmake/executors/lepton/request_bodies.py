@@ -21,7 +21,10 @@ _FOLDER = "/tmp/evalmake"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is posted, and the secrets to create before it: their names in Lepton and their values."""
+    """What is posted, and the secrets to create before it: their names in Lepton and their values.
+
+    Secrets that the workspace has are named in what is posted, and are no part of `secrets`.
+    """
 
     name: str
     content: Mapping[str, Any]
@@ -41,6 +44,7 @@ def job_body(
     volume, _, path = (settings.work or "").rpartition(":")
     work = {"from": volume, "path": f"{path.rstrip('/')}/{key}", "mount_path": str(folders)}
     envs, secret_values = _secret_envs(name, secrets)
+    envs += _existing_secrets(job, settings, secrets)
     spec = {
         **_placement(settings, group),
         "container": {"image": job.image, "command": ["/bin/sh", f"{folders}/{job.id}/job.sh"]},
@@ -63,6 +67,7 @@ def endpoint_body(
     """Return the body of an endpoint that runs a server's command in each of its replicas."""
     name = endpoint_name(key, job.id)
     envs, secret_values = _secret_envs(name, secrets)
+    envs += _existing_secrets(job, settings, secrets)
     plain = [{"name": n, "value": v} for n, v in sorted(job.env.items())]
     mounts = [*map(_mount, settings.mounts), *_weights(job, settings)]
     component = {
@@ -124,8 +129,18 @@ def _pull_secrets(settings: Settings) -> dict[str, Any]:
 
 def _secret_envs(name: str, secrets: Mapping[str, str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     names = {variable: secret_name(name, variable) for variable in sorted(secrets)}
-    envs = [{"name": v, "value_from": {"secret_name_ref": n}} for v, n in names.items()]
+    envs = [_secret_env(variable, secret) for variable, secret in names.items()]
     return envs, {names[variable]: value for variable, value in secrets.items()}
+
+
+def _existing_secrets(job: Job, settings: Settings, secrets: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the variables from secrets of the workspace, but for those that the job has itself."""
+    found = {v: n for v, n in settings.secrets.items() if v not in job.env and v not in secrets}
+    return [_secret_env(variable, name) for variable, name in sorted(found.items())]
+
+
+def _secret_env(variable: str, name: str) -> dict[str, Any]:
+    return {"name": variable, "value_from": {"secret_name_ref": name}}
 
 
 def _command(job: Job, python: str) -> list[str]:

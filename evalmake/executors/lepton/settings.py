@@ -45,6 +45,15 @@ def _check_url(url: str | None) -> str | None:
     return url
 
 
+def _check_secrets(secrets: dict[str, str]) -> dict[str, str]:
+    for variable, name in secrets.items():
+        if not re.fullmatch(r"[A-Za-z_]\w*", variable, re.ASCII):
+            raise ValueError(f"`{variable}` is no name of a variable")
+        if not name:
+            raise ValueError(f"`{variable}`: write the name of a secret of the workspace")
+    return secrets
+
+
 class Autoscale(Block):
     """When Lepton adds replicas to a deployment, up to `most`.
 
@@ -105,6 +114,12 @@ class Settings(Block):
         (), "Folders of volumes that jobs see; read-only unless they end in `:rw`.", '["node-nfs:shared:/data:/data"]'
     )
     pull_secrets: Texts = define_key((), "Lepton's secrets for private registries.", '["ngc"]')
+    secrets: Annotated[dict[str, str], AfterValidator(_check_secrets)] = define_key(
+        {},
+        "Variables of jobs and endpoints, with the names of the workspace's secrets that hold their values.",
+        '{ HF_TOKEN = "hf-read" }',
+        type="map",
+    )
     priority: str | None = define_key(
         None, "The priority class of jobs and endpoints.", '"high-4000"', unset="the default of Lepton"
     )
