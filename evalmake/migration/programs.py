@@ -7,12 +7,12 @@ from pathlib import Path, PurePath
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.source import COMMAND_LINE, Source
-from evalmake.migration import inspect, lm_eval, run_config
+from evalmake.migration import inspect, inspect_flow, lm_eval, run_config
 from evalmake.migration.draft import Draft
 from evalmake.migration.launcher import translate_launcher
 from evalmake.migration.yaml_file import Document, read_document
 
-PROGRAMS = ("launcher", "nemo-evaluator", "lm-eval", "inspect")
+PROGRAMS = ("launcher", "nemo-evaluator", "lm-eval", "inspect", "inspect-flow")
 _COMMANDS = {
     "lm_eval": "lm-eval",
     "lm-eval": "lm-eval",
@@ -32,12 +32,21 @@ def translate(words: Sequence[str], program: str | None = None) -> Draft:
     if named and not Path(words[0]).is_file():
         return _translate_command(named, words[1:])
     path, overrides = Path(words[0]), words[1:]
+    if path.suffix == ".py":
+        raise _refuse(
+            f"`{path}` is a program: import the YAML that `flow config {path}` prints",
+            words,
+        )
     document = read_document(path)
     program = program or _recognize(document, path)
     if program == "inspect":
         raise _refuse("Inspect is known by its command line: `evalmake import -- inspect eval ...`", words)
     if program == "nemo-evaluator":
         return run_config.translate_file(document, path, overrides)
+    if program == "inspect-flow":
+        if overrides:
+            raise _refuse("a specification of Inspect Flow takes no overrides: change the file", words)
+        return inspect_flow.translate_file(document, path)
     if program == "lm-eval":
         if overrides:
             raise _refuse("a file of lm-eval takes no overrides: `evalmake import -- lm_eval --config FILE ...`", words)
@@ -56,6 +65,8 @@ def _translate_command(program: str, words: Sequence[str]) -> Draft:
 def _recognize(document: Document, path: Path) -> str:
     """The program that a file is of, by its keys."""
     keys = set(document.root.value) if isinstance(document.root.value, dict) else set()
+    if _is_flow(document):
+        return "inspect-flow"
     if keys & {"evaluation", "execution", "defaults", "deployment"}:
         return "launcher"
     if "config" in keys or ("target" in keys and "tasks" not in keys):
@@ -69,6 +80,14 @@ def _recognize(document: Document, path: Path) -> str:
         notes=[f"known are {', '.join(PROGRAMS)}"],
         help=["say whose it is: --from PROGRAM"],
     )
+
+
+def _is_flow(document: Document) -> bool:
+    """Whether a file is a specification of Inspect Flow: it lists tasks, some with settings of their own."""
+    items = document.root.value if isinstance(document.root.value, dict) else {}
+    tasks = items["tasks"].value if "tasks" in items else None
+    has_settings = isinstance(tasks, list) and any(isinstance(one.value, dict) for one in tasks)
+    return isinstance(tasks, list) and "model" not in items and (has_settings or bool(items.keys() & inspect_flow.KEYS))
 
 
 def _refuse(message: str, words: Sequence[str]) -> EvalmakeError:
