@@ -19,6 +19,7 @@ eval e {{ model = m, benchmark in [{benchmarks}], executor = box }}
 BOX = "in the `env` of executor `box`, required by"
 HERS = 'extra = { judge = { api_key = "HER_KEY" } }'
 AIME = "simple-evals.aime-2025"
+HLE = "benchmark h from hle.hle { judge = m }"
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +39,13 @@ def needs(project: Project, benchmarks: str, more: str = "", env: str = "", **gi
 @pytest.mark.parametrize(
     ("benchmarks", "more", "env", "said"),
     [
-        ("hle.hle", "", "", [f"unmet: HF_TOKEN {BOX} hle.hle"]),
-        ("hle.hle", "", 'HF_TOKEN = "of mine"', []),
+        ("h", HLE, "", [f"unmet: HF_TOKEN {BOX} h"]),
+        ("h", HLE, 'HF_TOKEN = "of mine"', []),
         (
-            f"hle.hle, hle.hle-aa-v2, {AIME}",
+            f"h, aa, {AIME}",
+            f"{HLE}\nbenchmark aa from hle.hle-aa-v2 {{ judge = m }}",
             "",
-            "",
-            [f"unmet: HF_TOKEN {BOX} hle.hle, hle.hle-aa-v2", f"unmet: JUDGE_API_KEY {BOX} {AIME}"],
+            [f"unmet: HF_TOKEN {BOX} h, aa", f"unmet: JUDGE_API_KEY {BOX} {AIME}"],
         ),
         ("b", f"benchmark b from {AIME} {{ judge = m }}", "", []),
         ("b", f"benchmark b from {AIME} {{ {HERS} }}", "", []),
@@ -61,17 +62,17 @@ def test_what_the_catalog_requires(project: Project, benchmarks: str, more: str,
 
 def test_secrets_without_a_value(project: Project) -> None:
     """Those of models, judges and executors, once each; not those that are set or unused."""
-    judged = f"benchmark b from {AIME} {{ judge = j }}"
+    judged = f"benchmark b from {AIME} {{ judge = j }}\n{HLE}"
     env = 'HF_TOKEN = secret("HF_TOKEN")'
     told = "unset: J_KEY, HF_TOKEN; `export NAME=...`, or `keyring set evalmake NAME`"
-    assert needs(project, "b, hle.hle", judged, env) == [told]
-    assert needs(project, "b, hle.hle", judged, env, J_KEY="x") == [told.replace("J_KEY, ", "")]
-    assert needs(project, "b, hle.hle", judged, env, J_KEY="x", HF_TOKEN="y") == []
+    assert needs(project, "b, h", judged, env) == [told]
+    assert needs(project, "b, h", judged, env, J_KEY="x") == [told.replace("J_KEY, ", "")]
+    assert needs(project, "b, h", judged, env, J_KEY="x", HF_TOKEN="y") == []
 
 
 def test_a_run_says_what_is_unmet_before_it_starts(project: Project) -> None:
     """On the screen, above whatever comes of it."""
-    project.write("Evalfile", CATALOG.format(env='X = secret("J_KEY")', more="", benchmarks="hle.hle"))
+    project.write("Evalfile", CATALOG.format(env='X = secret("J_KEY")', more=HLE, benchmarks="h"))
     said = project.run(status=2).stderr
-    assert said.startswith(f"unmet: HF_TOKEN {BOX} hle.hle\nerror: the secret `J_KEY` ")
+    assert said.startswith(f"unmet: HF_TOKEN {BOX} h\nerror: the secret `J_KEY` ")
     assert "unmet" not in project.run("-s", status=2).stderr

@@ -112,9 +112,9 @@ def test_reasoning_that_never_ends_is_stripped(server: Server, ask: Run, reason:
     server.answer = lambda body: completion(f"{opening * (question(body) in '1234')}{question(body)}", reason)
     strip = ('name     = "m"', f'name     = "m"\n    adapter  = {{ strip_reasoning = {tags} }}')
     ended = ask(strip, ("scorer  = number", "scorer  = number\n    truncated = 100%"))
-    told = "6 of 6 replies cut off" if reason == "length" else "4 of 6 replies end inside their reasoning"
+    told = "4 of 6 replies end inside their reasoning" if reason == "stop" else "6 of 6 replies cut off"
     assert f"note: m, b: {told}" in ended.out
-    assert ("replies empty" in ended.out) == (reason == "length")
+    assert ("replies empty" in ended.out) == (reason != "stop")
     ended = ask(("\n    truncated = 100%", ""))
     assert ended.status == 2
     assert "replies were cut off by the token limit" in ended.err
