@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+CLOSED = "closed"
+"""The file by which the gateway marks an evaluation's folder as soon as its record is whole and its token ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonSettings:

@@ -12,6 +12,7 @@ import pytest
 from xxhash import xxh3_64_hexdigest
 
 from evalmake.gateway.proxy.usage import UsageRecord, prompt_digest
+from evalmake.gateway.settings import CLOSED
 from tests.gateway.gateway_process import KEY, Gateway, wait_until
 from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
 from tests.support.scripted_upstream import ConnectionEnd, Upstream
@@ -241,6 +242,16 @@ def test_an_evaluation_that_asks_nothing(gateway: Gateway) -> None:
     sums = gateway.open_evaluation(Upstream([])).close()
     assert sums["statuses"] == {}
     assert "requests" not in sums
+
+
+def test_an_evaluation_that_ended_is_marked(gateway: Gateway) -> None:
+    """A build that is killed while it ends an evaluation leaves the mark to the next one, which finds no session."""
+    evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("7"))]))
+    evaluation.post_repeatedly(1)
+    assert not (evaluation.folder / CLOSED).exists()
+    evaluation.close()
+    assert (evaluation.folder / CLOSED).exists()
+    assert not (gateway.folder / "sessions" / f"{evaluation.key}.json").exists()
 
 
 def test_an_attempt_begins_anew(gateway: Gateway) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from hmac import compare_digest
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from evalmake.gateway.proxy.sessions import AdmittedSession, SessionRegistry
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.reply_cache.cache import ReplyCache
 from evalmake.gateway.secret_input import NONCE_HEADER, PROOF_HEADER, SECRETS_PATH, prove_secrets
-from evalmake.gateway.settings import GatewaySettings
+from evalmake.gateway.settings import CLOSED, GatewaySettings
 from evalmake.http_protocol.gateway_errors import build_error_body
 from evalmake.http_protocol.messages import Headers, Request, find_header
 
@@ -125,6 +126,9 @@ class Gateway:
         """End an evaluation and forget its token; returns whether all of its record was written."""
         session.usage.mark_changed()
         written = self._flush()
+        if written:
+            with suppress(OSError):  # without the mark, a later build takes this gateway for dead
+                (session.usage.folder / CLOSED).touch()
         self.sessions.close(key)
         self.progress.post_progress(key, session, finished=True)
         return written

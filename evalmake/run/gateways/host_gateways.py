@@ -18,7 +18,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from evalmake.gateway.secret_input import NONCE_HEADER, PROOF_HEADER, SECRETS_PATH, prove_secrets
-from evalmake.gateway.settings import GatewaySettings, SessionSettings
+from evalmake.gateway.settings import CLOSED, GatewaySettings, SessionSettings
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.engine import ServerCommand
@@ -111,13 +111,15 @@ class HostGateways:
     def close_sessions(self, node: Node, job_id: str, server_jobs: Mapping[str, str]) -> bool:
         """End a job's sessions: its tokens are worthless then, and its usage is on disk.
 
-        `server_jobs` has the job of each gateway. False where a gateway died before it wrote the usage.
+        `server_jobs` has the job of each gateway. False where a gateway died before it wrote the usage. A build that
+        was killed may have closed them already.
         """
         complete = True
         folder = self.job_builder.job_folder(job_id)
         for role, path in self._session_files(node, server_jobs).items():
-            if (folder / USAGE_FOLDERS[role]).exists():  # the job has sent a request
-                complete &= self._close_session(path)
+            usage = folder / USAGE_FOLDERS[role]
+            if usage.exists():  # the job has sent a request
+                complete &= self._close_session(path) or (usage / CLOSED).exists()
             path.unlink(missing_ok=True)
         return complete
 
