@@ -106,7 +106,7 @@ def test_slots_and_jobs(bench: Bench, slots: int, jobs: int, most: int) -> None:
         f"""
         cd ../../..
         mkdir -p begun running
-        touch begun/$EVALMAKE_SEED running/$EVALMAKE_SEED
+        touch running/$EVALMAKE_SEED begun/$EVALMAKE_SEED
         until test $(ls begun | wc -l) -ge {most}; do sleep 0.05; done
         ls running | wc -l >> counts
         rm running/$EVALMAKE_SEED
