@@ -192,9 +192,9 @@ def _describe_surroundings(error: Exception) -> str:
     """What is wrong where evalmake was started, if that is the cause: it may show anywhere. Empty if it is not."""
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return "error: too many files are open\nhelp: raise the limit: `ulimit -n 4096`"
-    from evalmake.language.room import advise_on_room
+    from evalmake.language.write_errors import advise_on_write_error
 
-    if isinstance(error, OSError) and (help := advise_on_room(error.errno)):
+    if isinstance(error, OSError) and (help := advise_on_write_error(error.errno)):
         place = "" if error.filename is None else f" {os.fsdecode(error.filename)}"
         return f"error: cannot write{place}: {error.strerror}\nhelp: {help[0]}"
     if isinstance(error, PermissionError) and error.filename is not None:

@@ -13,7 +13,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-from evalmake.language.room import advise_on_room, find_lack_of_room
+from evalmake.language.write_errors import advise_on_write_error, find_write_error
 
 DATABASE = "cache.db"
 _VALUE_FILE = re.compile(r"[0-9a-z]{2}/[0-9a-z]{2}/[0-9a-z]+\.val")
@@ -113,8 +113,8 @@ def explain_failure(folder: Path, reason: str) -> tuple[str, str]:
         return f"{place} is not a folder", "move it away, or set another folder with `settings { store }`"
     if locked := _find_unwritable(place, folder):
         return f"this user may not write to {locked}", _help_reading()
-    if reason in _VAGUE and (number := find_lack_of_room(place)):
-        return os.strerror(number), f"{advise_on_room(number)[0]}, then run again: finished evaluations are kept"
+    if reason in _VAGUE and (number := find_write_error(place)):
+        return os.strerror(number), f"{advise_on_write_error(number)[0]}, then run again: finished evaluations are kept"
     return reason, "check the permissions of the folder, or set another one with `settings { store }`"
 
 

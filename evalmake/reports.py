@@ -9,7 +9,7 @@ from pathlib import Path
 from evalmake.gate_verdicts import Histories, judge_gates
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.file_hashes import hash_file
-from evalmake.language.room import advise_on_room
+from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.graph import ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import METHODS, report_identity
@@ -83,7 +83,7 @@ def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str
     except OSError as error:
         span = report.fields.spans["path",].value
         message = f"{report.block.path} cannot be written: {error.strerror}"
-        raise make_error("report-failed", message, span, help=advise_on_room(error.errno)) from None
+        raise make_error("report-failed", message, span, help=advise_on_write_error(error.errno)) from None
     if not results.missing:
         store.record_report(workspace.report_key(report), {**content.identity(), _FILE: hash_file(path)})
     return path

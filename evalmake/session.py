@@ -16,7 +16,7 @@ from evalmake.gate_verdicts import JudgedGate, judge_gates
 from evalmake.interrupts import INTERRUPTED
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import Diagnostic, make_error
-from evalmake.language.room import advise_on_room
+from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
 from evalmake.planner.saved_plan import (
@@ -160,7 +160,7 @@ def _save_plan(path: Path, evalfile: Path, plan: Plan) -> None:
         write_atomic(path, text.encode())
     except OSError as error:
         message = f"cannot write the plan to {path}: {error.strerror}"
-        raise make_error("bad-plan", message, help=advise_on_room(error.errno)) from None
+        raise make_error("bad-plan", message, help=advise_on_write_error(error.errno)) from None
 
 
 def _resolve_packages(request: Request, workspace: Workspace, words: Words, graph: Graph, emit: Emit) -> Graph:

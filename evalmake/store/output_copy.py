@@ -15,7 +15,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from evalmake.language.diagnostic import make_error
-from evalmake.language.room import advise_on_room
+from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.action import Artifact
 from evalmake.store.records import UnreadableRecord
 from evalmake.store.store import Store
@@ -47,7 +47,7 @@ def copy_outputs(store: Store, copies: Sequence[OutputCopy], folder: Path) -> in
     except OSError as error:
         where = f" at {os.fsdecode(error.filename)}" if error.filename is not None else ""
         message = f"cannot copy to {folder}: {error.strerror}{where}"
-        raise make_error("copy-failed", message, help=advise_on_room(error.errno)) from None
+        raise make_error("copy-failed", message, help=advise_on_write_error(error.errno)) from None
     return len(new)
 
 

@@ -1,4 +1,4 @@
-"""What a reply claims: reads an outline (`answer_outline`) clause by clause, and decides which claim stands.
+"""What a reply claims: reads an outline (see `outline`) clause by clause, and decides which claim stands.
 
 A claim is an option, or several, in the place of an answer. Stronger claims overrule weaker ones; among
 equals, and after a correction ("wait, no"), the last one stands. So an explanation that follows the
@@ -17,7 +17,7 @@ from evalmake.harnesses.native.answers.reading import Claim, Reading, Strength
 from evalmake.harnesses.native.answers.reply_text import FRAME
 
 
-# The outline's letters are listed in `answer_words.ROLES`; here "m" is any mark.
+# The outline's letters are listed in `words.ROLES`; here "m" is any mark.
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text.replace("m", MARK).replace("F", FRAME))
 

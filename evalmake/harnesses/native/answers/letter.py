@@ -48,7 +48,7 @@ def find_chosen_options(reply: str, options: Sequence[str], question: str = "") 
     """The indices of all options that a reply chose; empty if it leaves open which ("A or B").
 
     Rules are tried in this order, and the first that finds an option decides: the whole reply is an
-    option's text; the claim that stands (see `answer_claims`); the one of which it denies something, if the
+    option's text; the claim that stands (see `claims`); the one of which it denies something, if the
     question asks for an exception; the options that nothing rejects, where it rejects all others and leaves one
     or states something of the rest; the one that is told to be what the others are not; what others are said to
     believe; the only option that is mentioned.

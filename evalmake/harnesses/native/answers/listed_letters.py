@@ -14,7 +14,7 @@ _JOINING = {word for roles in WORDS.values() for role in ("and", "or") for word 
 _JOINING |= {",", ";", "/", "&", "+"}
 _OPENING, _ENDING = {"(", "[", "\n", ":", "=", ".", "!", FRAME}, {"\n", ".", "!", ")", "]", ";", "("}
 _ANNOUNCING = {"A", "O", "I", "s", "c", "2"}
-"""The roles of words before an answer (see `answer_words.ROLES`)."""
+"""The roles of words before an answer (see `words.ROLES`)."""
 
 
 def find_listed_letters(

@@ -97,7 +97,7 @@ def find_number(reply: str) -> Quantity | None:
     """The number that a reply gives; None if it gives none, or several.
 
     Rules are tried in this order, and the first that applies decides: the last \\boxed{}; the claim that
-    stands ("the answer is 42", see `answer_claims`); a number alone in the first line that has one; the last
+    stands ("the answer is 42", see `claims`); a number alone in the first line that has one; the last
     number that nothing rejects.
     """
     whole = drop_reasoning(reply)

@@ -1,7 +1,7 @@
 """Turns a reply into an outline: one letter for each word's role, one mark for each option that it mentions.
 
-"The answer is not (A), it's B." becomes "fAIn⟨A⟩,s⟨B⟩.". `answer_claims` reads outlines, and so knows no
-language: the words are data (`answer_words`). All steps take time linear in the reply.
+"The answer is not (A), it's B." becomes "fAIn⟨A⟩,s⟨B⟩.". `claims` reads outlines, and so knows no
+language: the words are data (`words`). All steps take time linear in the reply.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Options that a reply names together without their letters: "all of the above", "all but B", "none of them".
 
-It works on outlines (see `answer_outline`), in which "e" is a word for all options, "z" one for none, "E" one
+It works on outlines (see `outline`), in which "e" is a word for all options, "z" one for none, "E" one
 for an exception, and "R" one for the rest.
 """
 

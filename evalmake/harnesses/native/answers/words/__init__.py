@@ -37,7 +37,7 @@ ROLES = {
     "wait": "k",  # takes back what was said
     "filler": "f",
 }
-"""Role -> its letter in an outline (see `answer_outline`), where a number is "d" and any other word is "w"."""
+"""Role -> its letter in an outline (see `outline`), where a number is "d" and any other word is "w"."""
 
 WORDS = western_europe.WORDS | eastern_europe.WORDS | asia.WORDS
 

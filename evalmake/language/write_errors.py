@@ -16,17 +16,17 @@ _HELP = {
 _TRIED = bytes(2**16)
 
 
-def advise_on_room(number: int | None) -> list[str]:
-    """What to do about an error of the system, as the help of a message; empty for one that is not about writing."""
+def advise_on_write_error(number: int | None) -> list[str]:
+    """What to do about an error number of the system, as the help of a message; empty if it is not about writing."""
     return [_HELP[number]] if number in _HELP else []
 
 
-def find_lack_of_room(folder: Path) -> int | None:
-    """The number of the error for which nothing more can be written to a folder; None if that is not why.
+def find_write_error(folder: Path) -> int | None:
+    """The error number with which the system refuses to write to a folder; None if it does not.
 
-    Any limit on the size of files is a reason: a database outgrows the small ones.
+    Any limit on the size of files is one: a database outgrows the small ones.
     """
-    import resource  # most commands need it never
+    import resource  # most commands never need it
 
     if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
         return errno.EFBIG
