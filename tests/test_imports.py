@@ -13,7 +13,7 @@ import pytest
 import evalmake
 
 EVALFILE = """
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
 benchmark b { harness = command, run = "true" }
 

@@ -21,7 +21,7 @@ LIMIT = 500
 
 model acme {
     endpoint = "http://127.0.0.1:9/v1"
-    name     = "acme-7b", adapter = { requests = any }
+    name     = "acme-7b"
 }
 
 benchmark sums {
@@ -226,7 +226,7 @@ STAGES: dict[str, Stage] = {
     "input-changed": changing,
     "job-failed": also(".evalmake/inputs", "", edited("    run  ", '    files   = file("job.sh")\n    run  ')),
     "missing-harness": edited("command", "lm-eval", '    run     = "sh ../../../job.sh"\n', '    task    = "gsm8k"\n'),
-    "missing-secret": edited("requests = any }", 'requests = any }\n    api_key  = secret("ACME_KEY")'),
+    "missing-secret": edited('"acme-7b"', '"acme-7b"\n    api_key  = secret("ACME_KEY")'),
     "newer-store": of_a_later_version,
     "not-available": edited("    limit     = LIMIT\n}\n", SIGNED),
     "not-utf8": also("Evalfile", EVALFILE.replace("LIMIT", "# Grüße\nLIMIT", 1).encode("latin1")),

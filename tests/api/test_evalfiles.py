@@ -148,7 +148,6 @@ def test_build_raises_a_failure_and_keeps_other_results(bench: Bench) -> None:
         model nobody {
             endpoint = "http://127.0.0.1:9/v1"
             name     = "nobody"
-            adapter  = { requests = any }
         }
         benchmark odd {
             harness = command

@@ -31,7 +31,7 @@ INTERRUPTED = """\
 
     def ask(progress=False):
         return evalmake.evaluate(
-            evalmake.Model(endpoint="http://127.0.0.1:9/v1", name="m", adapter={"requests": "any"}),
+            evalmake.Model(endpoint="http://127.0.0.1:9/v1", name="m"),
             evalmake.Benchmark(harness="command", run=pathlib.Path("run.sh").read_text()),
             progress=progress,
         )
@@ -107,7 +107,6 @@ def test_evaluate_leaves_jobs_of_an_evalfile_alone(bench: Bench, program: Ask) -
         model nobody {
             endpoint = "http://127.0.0.1:9/v1"
             name     = "nobody"
-            adapter  = { requests = any }
         }
         benchmark slow {
             harness = command

@@ -59,7 +59,6 @@ benchmark stub {{
     harness = nemo
     image   = "{image}"
     task    = "stub.stub"
-    adapter = {{ requests = any }}
 }}
 eval all {{
     model     = nobody

@@ -26,7 +26,6 @@ settings {{ cells = {max(cells, 1000)} }}
 defaults benchmark {{
     harness = command
     run     = {_quoted(JOB)}
-    adapter = {{ requests = any }}
 }}
 
 {os.linesep.join(blocks)}

@@ -24,7 +24,6 @@ benchmark b {
     harness = command
     files   = file("job.sh")
     run     = "sh data/job.sh"
-    adapter = { requests = any }
 }
 eval NAME {
     model     = m

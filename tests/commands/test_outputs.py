@@ -15,7 +15,6 @@ benchmark b {
     harness = command
     files   = file("job.sh")
     run     = "sh data/job.sh"
-    adapter = { requests = any }
 }
 eval e {
     model     = m

@@ -21,7 +21,6 @@ EVALFILE = """\
         harness = command
         files   = file("job.sh")
         run     = "sh data/job.sh"
-        adapter = { requests = any }
     }
     eval progress {
         model     = trained

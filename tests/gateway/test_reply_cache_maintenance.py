@@ -26,7 +26,7 @@ from tests.support.scripted_upstream import Upstream
 
 EVALFILE = """
 settings {{ {settings} }}
-model m {{ endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = {{ requests = any }} }}
+model m {{ endpoint = "http://127.0.0.1:9/v1", name = "m" }}
 benchmark b {{ harness = command, run = "true" }}
 eval e {{ model = m, benchmark = b }}
 """

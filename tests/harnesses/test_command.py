@@ -20,7 +20,7 @@ JUNIT = """<?xml version="1.0" encoding="utf-8"?>
 </testsuite></testsuites>
 """
 EVALFILE = """
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 benchmark b {
     harness = command
     files   = file("job.sh")

@@ -56,7 +56,6 @@ EVALFILE = """\
     # Keeps the server up while the same is done by hand.
     benchmark held {
         harness = command
-        adapter = { requests = any }
         run     = '''
             touch ROOT/ready
             until [ -e ROOT/enough ]; do sleep 0.1; done

@@ -20,7 +20,6 @@ model theirs { deployment = plain, name = "theirs" }
 benchmark b {
     harness = command
     run     = 'echo "{\\"accuracy\\": 1.0}" > "$EVALMAKE_OUT/scores.json"'
-    adapter = { requests = any }
 }
 
 eval e {

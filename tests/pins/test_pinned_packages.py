@@ -12,7 +12,7 @@ from tests.support.projects import Project
 from tests.support.wheels import offline_variables, write_wheel
 
 EVALFILE = """\
-model nobody { endpoint = "http://127.0.0.1:9/v1", name = "nobody", adapter = { requests = any } }
+model nobody { endpoint = "http://127.0.0.1:9/v1", name = "nobody" }
 
 benchmark printed {
     harness  = command

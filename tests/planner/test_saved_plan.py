@@ -12,7 +12,7 @@ from tests.support.projects import Project
 EVALFILE = """
 LIMIT = 1
 
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
 benchmark b {
     harness = command

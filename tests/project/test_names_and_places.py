@@ -11,7 +11,7 @@ from tests.support.projects import Project
 EVALFILE = """
 include "more/*.evalfile"
 
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
 benchmark b {
     harness = command

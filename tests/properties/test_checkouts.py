@@ -25,7 +25,6 @@ PROMPT = """
 model m {  # a comment
     endpoint = "http://127.0.0.1:9/v1"
     name     = "m"
-    adapter  = { requests = any }
 }
 
 benchmark b {
@@ -73,7 +72,7 @@ def test_a_pinned_include_may_have_either_line_ends(project: Project) -> None:
     """The digest of an include is that of the bytes on the disk, or of the text with LF that git stores."""
     from hashlib import sha256
 
-    text = 'model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }\n'
+    text = 'model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }\n'
     pin = f'include "m.evalfile" sha256:{sha256(text.encode()).hexdigest()}\n'
     project.write("Evalfile", pin)
     for content in (text, text.replace("\n", "\r\n"), "\ufeff" + text):

@@ -37,7 +37,7 @@ include? "teams/**/deep.evalfile"
 
 LEVEL = env("EVALMAKE_TEST_LEVEL", "a")
 
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
 defaults benchmark {
     harness = in-place

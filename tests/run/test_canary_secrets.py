@@ -34,7 +34,6 @@ EVALFILE = """\
         harness  = command
         files    = file("job.py")
         run      = "python3 data/job.py"
-        adapter  = {{ requests = any }}
         coverage = 50%
     }}
     eval hunt {{

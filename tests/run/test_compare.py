@@ -19,7 +19,6 @@ EVALFILE = f"""\
 {SUMS}
     benchmark bare {{
         harness = command
-        adapter = {{ requests = any }}
         run     = 'echo "{{\\"accuracy\\": 0.5}}" > "$EVALMAKE_OUT/scores.json"'
     }}
     eval grid {{
@@ -91,8 +90,8 @@ def test_a_baseline_that_an_override_takes_out(bench: Bench) -> None:
 def test_models_that_were_asked_otherwise_are_told(bench: Bench) -> None:
     """Two models in one table, of evals with another limit and temperature: each row says so after the build."""
     bench.evalfile("""
-        model a { endpoint = "http://127.0.0.1:9/v1", name = "a", adapter = { requests = any } }
-        model b { endpoint = "http://127.0.0.1:9/v1", name = "b", adapter = { requests = any } }
+        model a { endpoint = "http://127.0.0.1:9/v1", name = "a" }
+        model b { endpoint = "http://127.0.0.1:9/v1", name = "b" }
         benchmark scripted {
             harness = command
             files   = file("job.sh")

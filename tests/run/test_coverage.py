@@ -48,7 +48,6 @@ model m {
 benchmark b {
     harness = command
     run     = 'echo "{\\"a\\": {\\"value\\": 1.0, \\"scored\\": 3, \\"unscored\\": 1}}" > $EVALMAKE_OUT/scores.json'
-    adapter = { requests = any }
 }
 eval e {
     model     = m

@@ -20,7 +20,6 @@ EVALFILE = """\
     model nobody {
         endpoint = "http://127.0.0.1:9/v1"
         name     = "nobody"
-        adapter  = { requests = any }
     }
     benchmark printed {
         harness  = command

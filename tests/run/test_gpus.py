@@ -33,7 +33,6 @@ EVALFILE = """\
 SEEN = """\
     benchmark seen {
         harness = command
-        adapter = { requests = any }
         run     = '''
             echo $CUDA_VISIBLE_DEVICES >> ROOT/seen
             echo '{"a": 1}' > $EVALMAKE_OUT/scores.json
@@ -145,7 +144,6 @@ def test_evaluations_have_their_own(bench: Bench, count: int, given: set[str]) -
         model nobody {{
             endpoint = "http://127.0.0.1:9/v1"
             name     = "nobody"
-            adapter  = {{ requests = any }}
         }}
         eval e {{
             model     = nobody
@@ -176,7 +174,6 @@ def test_they_are_kept_through_a_crash(bench: Bench) -> None:
         model nobody {
             endpoint = "http://127.0.0.1:9/v1"
             name     = "nobody"
-            adapter  = { requests = any }
         }
         eval e {
             model     = nobody
@@ -188,7 +185,6 @@ def test_they_are_kept_through_a_crash(bench: Bench) -> None:
         f"""\
         benchmark held {{
             harness = command
-            adapter = {{ requests = any }}
             run     = '''
                 echo start >> {bench.root}/order
                 until [ -e {bench.root}/go ]; do sleep 0.1; done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.workspaces import Bench
 
 EVALFILE = """\
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 benchmark b {
     harness = command
     run     = '''echo '{"metric": "old", "scores": {"old": 0.5}}' > $EVALMAKE_OUT/scores.json'''

@@ -25,7 +25,6 @@ EVALFILE = """\
     }
     benchmark shown {
         harness = command
-        adapter = { requests = any }
         run     = '''
             echo "the key is $KEPT"
             echo "{\\"accuracy\\": ${#KEPT}}" > "$EVALMAKE_OUT/scores.json"

@@ -19,7 +19,7 @@ from tests.support.workspaces import Bench
 EVALFILE = """
     settings { outputs = 1MiB, log = 100KiB }
     executor ex { backend = process, env = { TOK = secret("TOK") } }
-    model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+    model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
     benchmark b { harness = command, files = file("job.sh"), run = "sh data/job.sh" }
     eval e { model = m, benchmark = b, executor = ex }
 """

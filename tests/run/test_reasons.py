@@ -31,7 +31,7 @@ EVALFILE = """
     model own { deployment = served }
     model hosted {
         endpoint = "http://127.0.0.1:9/v1"
-        name     = "hosted-7b", adapter = { requests = any }
+        name     = "hosted-7b"
     }
     model examiner { deployment = grader }
 

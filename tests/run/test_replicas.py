@@ -43,7 +43,6 @@ HELD = """\
     model one { deployment = one }
     benchmark held {
         harness = command
-        adapter = { requests = any }
         run     = '''
             until UNTIL; do sleep 0.05; done
             echo '{"a": 1}' > $EVALMAKE_OUT/scores.json

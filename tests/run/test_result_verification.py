@@ -12,7 +12,7 @@ from tests.support.stores import put
 from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 benchmark b {
     harness = command
     run     = '''echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json'''
@@ -27,7 +27,7 @@ eval e { model = m, benchmark = sums }
 
 
 ROUNDED = """\
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 benchmark b {
     harness = command
     run     = '''

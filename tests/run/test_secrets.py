@@ -34,7 +34,6 @@ EVALFILE = """\
         harness = command
         files   = file("job.py")
         run     = "python3 data/job.py"
-        adapter = { requests = any }
     }
     eval leak {
         model     = remote
@@ -186,7 +185,6 @@ benchmark plain {
     harness = command
     files   = file("job.py")
     run     = "python3 data/job.py"
-    adapter = { requests = any }
     metric  = "token"
 }
 benchmark special from plain { env = { TOKEN = secret("SPECIAL"), WORD = "special" } }

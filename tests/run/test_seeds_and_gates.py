@@ -9,7 +9,7 @@ from tests.support.evalfiles import PROGRAM
 from tests.support.workspaces import Bench
 
 EVALFILE = """
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 benchmark b {
     harness  = command
     files    = glob("data/*/*")

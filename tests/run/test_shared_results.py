@@ -7,7 +7,7 @@ import json
 from tests.support.workspaces import SCORE, Bench
 
 EVALFILE = """
-    model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+    model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
     benchmark scripted {
         harness = command
         files   = file("job.sh")

@@ -80,7 +80,6 @@ def test_a_program_never_asks_the_model(bench: Bench) -> None:
     """A score that no request stands behind says so: the program has a cache of its own, or asked somebody else."""
     bench.evalfile(PROGRAM)
     bench.job(SCORES.replace("VALUE", "0.9"))
-    bench.edit("    adapter  = { requests = any }\n", "")
     assert "no request reached the model" in bench.run().out
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.workspaces import Bench
 
 EVALFILE = """
-    model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+    model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
     benchmark b { harness = command, files = file("job.sh"), run = "sh data/job.sh" }
     eval e { model = m, benchmark = b, seed in 1..2 }
 """

@@ -9,7 +9,6 @@ EVALFILE = """\
     model one { deployment = served }
     benchmark b {
         harness = command
-        adapter = { requests = any }
         run     = 'echo "{\\"accuracy\\": 1}" > "$EVALMAKE_OUT/scores.json"'
     }
     eval e {

@@ -6,7 +6,6 @@ PROGRAM = """\
 model m {
     endpoint = "http://127.0.0.1:9/v1"
     name     = "m"
-    adapter  = { requests = any }
 }
 benchmark b {
     harness = command
@@ -22,7 +21,7 @@ eval e {
 """The benchmark is a program that leaves scores and asks no model."""
 
 QUESTIONS = """\
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
 benchmark b {
     harness = native

@@ -24,7 +24,6 @@ NOBODY = """\
     model nobody {
         endpoint = "http://127.0.0.1:9/v1"
         name     = "nobody"
-        adapter  = { requests = any }
     }
 """
 """A model that no job asks."""
@@ -34,7 +33,6 @@ SCRIPTED = """\
         harness = command
         files   = file("job.sh")
         run     = "sh data/job.sh"
-        adapter = { requests = any }
     }
 """
 """A benchmark that runs `job.sh`, which `Bench.job` writes."""

@@ -24,7 +24,6 @@ EVALFILE = """\
 model m {
     endpoint = "http://127.0.0.1:9/v1"
     name     = "m"
-    adapter  = { requests = any }
 }
 
 benchmark b {

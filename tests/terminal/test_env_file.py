@@ -22,7 +22,6 @@ benchmark b {
     harness = command
     files   = file("job.py")
     run     = "python3 data/job.py"
-    adapter = { requests = any }
 }
 eval e {
     model     = m

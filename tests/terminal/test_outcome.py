@@ -22,7 +22,6 @@ executor local {
 model nobody {
     endpoint = "http://127.0.0.1:9/v1"
     name     = "nobody"
-    adapter  = { requests = any }
 }
 
 benchmark one {

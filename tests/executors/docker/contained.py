@@ -26,7 +26,6 @@ benchmark asking {{
     image   = "{base}"
     files   = file("job.py")
     run     = "python3 data/job.py"
-    adapter = {{ requests = any }}
 }}
 eval asked {{
     model     = subject

@@ -14,7 +14,7 @@ from tests.support.docker_engine import Dockerd, push
 
 EVALFILE = """\
 executor box {{ backend = docker, host = "{host}" }}
-model nobody {{ endpoint = "http://127.0.0.1:9/v1", name = "nobody", adapter = {{ requests = any }} }}
+model nobody {{ endpoint = "http://127.0.0.1:9/v1", name = "nobody" }}
 
 defaults benchmark {{
     harness = command

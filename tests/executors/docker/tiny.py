@@ -21,7 +21,6 @@ executor box {{
 model nobody {{
     endpoint = "http://127.0.0.1:9/v1"
     name     = "nobody"
-    adapter  = {{ requests = any }}
 }}
 benchmark tiny {{
     harness = command

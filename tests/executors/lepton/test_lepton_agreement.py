@@ -20,7 +20,6 @@ HELD = """\
         image   = "acme/evals@sha256:4567"
         files   = file("job.sh")
         run     = "sh data/job.sh"
-        adapter = { requests = any }
     }
 """
 SCORED = """echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json\n"""

@@ -17,7 +17,6 @@ SLOW = """\
         image   = "acme/evals@sha256:4567"
         files   = file("job.sh")
         run     = "sh data/job.sh"
-        adapter = { requests = any }
     }
     report card {
         of   = [many]

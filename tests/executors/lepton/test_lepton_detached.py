@@ -17,7 +17,6 @@ SCRIPTED = """\
     model nobody {
         endpoint = "http://192.0.2.1/v1"
         name     = "nobody"
-        adapter  = { requests = any }
     }
     benchmark scripted {
         harness = command

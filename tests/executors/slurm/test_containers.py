@@ -24,7 +24,6 @@ EVALFILE = f"""\
 model nobody {{
     endpoint = "http://127.0.0.1:9/v1"
     name     = "nobody"
-    adapter  = {{ requests = any }}
 }}
 benchmark boxed {{
     harness = command
