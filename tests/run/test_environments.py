@@ -14,7 +14,7 @@ from evalmake.run.environments import installer
 from evalmake.run.environments.environment import Environment
 from evalmake.run.events import EnvironmentEnded, EnvironmentProgressed, EnvironmentStarted, Event
 from tests.support.wheels import offline_variables, write_wheel
-from tests.support.workspaces import Bench, end, wait_for
+from tests.support.workspaces import Bench, end, read_until, wait_for
 
 EVALFILE = """\
     model nobody {
@@ -146,18 +146,13 @@ def test_killed_in_the_middle(bench: Bench, packages: Path, tmp_path: Path, whos
     else:
         first.communicate()
         second = bench.start()  # the orphaned installer still writes, and still holds the lock
-        wait_for(lambda: _waits(second.pid))
+        read_until(second, "waiting for another evalmake")
         assert not list(environments(bench).glob("*.txt"))
     hold.unlink()
     done = end(second)
     assert done.status == 0, done.text
     assert "installing thing" in done.err
     assert bench.scores() == {"tried": [0.25]}
-
-
-def _waits(pid: int) -> bool:
-    """Whether a process waits for a lock."""
-    return any(f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines() if "->" in line)
 
 
 def test_a_lost_one_is_built_of_the_same_versions(bench: Bench, packages: Path) -> None:
