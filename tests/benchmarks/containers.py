@@ -59,6 +59,7 @@ benchmark stub {{
     harness = nemo
     image   = "{image}"
     task    = "stub.stub"
+    adapter = {{ requests = any }}
 }}
 eval all {{
     model     = nobody
