@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from evalmake.gateway.proxy.connection_pool import Network
 from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway, log_error
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
 from evalmake.gateway.secret_input import read_secrets
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.http_protocol.serving import Listener, new_event_loop, open_port, stop_on_signal, write_port_file
 from evalmake.process_secrecy import erase_environment, forbid_inspection
+from evalmake.upstream.connection_pool import Network
 
 _TRIES = 5
 
@@ -33,7 +33,7 @@ def main() -> int:
         secrets = read_secrets() if options.secrets_from_input else _take_secrets(settings)
         environ = {**os.environ, **secrets}
         RequestRewrite(settings, environ)  # fails for a secret that is not set
-        Network(settings, environ)  # fails for certificates that are none
+        Network(environ, settings.ca, settings.verify, settings.own_servers)  # fails for certificates that are none
     except (OSError, ValueError, TypeError, LookupError) as error:
         log_error(error)
         return 2

@@ -15,13 +15,13 @@ from urllib.parse import quote
 
 import pytest
 
-from evalmake.gateway.proxy import connection_pool
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
 from evalmake.gateway.proxy.server_sent_events import ReplyAssembler
 from evalmake.gateway.proxy.stream_redaction import StreamRedaction
-from evalmake.gateway.proxy.upstream_connection import LARGEST_HEAD, UpstreamError
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.redaction import holds_secret
+from evalmake.upstream import connection_pool
+from evalmake.upstream.connection import LARGEST_HEAD, UpstreamError
 from tests.gateway.gateway_process import KEY, Gateway, resident_bytes, wait_until
 from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
 from tests.support.scripted_upstream import Step, Upstream

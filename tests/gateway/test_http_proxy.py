@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.gateway.proxy.http_proxy import ProxyError, find_proxy
-from evalmake.gateway.proxy.server_url import ServerUrl
+from evalmake.upstream.http_proxy import ProxyError, find_proxy
+from evalmake.upstream.server_url import ServerUrl
 from tests.gateway.gateway_process import Gateway
 from tests.support.certificates import behind_tls
 from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply

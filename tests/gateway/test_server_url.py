@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalmake.gateway.proxy.server_url import ServerUrl
+from evalmake.upstream.server_url import ServerUrl
 from tests.gateway.gateway_process import Gateway
 from tests.support.http_replies import chat_completion, http_reply
 from tests.support.scripted_upstream import Upstream

@@ -14,7 +14,7 @@ PACKAGE = Path(evalmake.__file__).parent
 
 def packages() -> Path:
     """What `evalmake.harnesses.native` and `evalmake.engines.mock` need, for containers of the base image."""
-    return install("containers", PYTHONS[IMAGE_RELEASE], ("aiohttp", "httptools", "uvloop", "xxhash"))
+    return install("containers", PYTHONS[IMAGE_RELEASE], ("httptools", "uvloop", "xxhash"))
 
 
 def install(name: str, version: str, distributions: tuple[str, ...]) -> Path:

@@ -18,10 +18,10 @@ from evalmake.gateway.proxy.retry import fetch_reply
 from evalmake.gateway.proxy.server_sent_events import Body, objects_in
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
-from evalmake.gateway.proxy.upstream_connection import UpstreamError
 from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
 from evalmake.http_protocol.messages import Request
 from evalmake.http_protocol.statuses import TRANSIENT
+from evalmake.upstream.connection import UpstreamError
 
 _IDEMPOTENCY_KEY = b"idempotency-key"
 """Under this header a server may answer the harness's request with the reply to the probe."""

@@ -26,7 +26,6 @@ from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.proxy.stream_redaction import StreamRedaction
 from evalmake.gateway.proxy.stream_replay import replay_stream
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
-from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
 from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply, find_redirect
 from evalmake.gateway.proxy.usage import prompt_digest
 from evalmake.gateway.reply_cache.cache import CachedReply
@@ -36,6 +35,7 @@ from evalmake.http_protocol.gateway_errors import NO_CONNECTION, build_error_bod
 from evalmake.http_protocol.messages import Headers, Request, find_header
 from evalmake.http_protocol.statuses import TRANSIENT
 from evalmake.model_reply.token_limit import asks_for_one_token
+from evalmake.upstream.connection import UpstreamError, UpstreamReply
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 _NO_RETRY: Headers = [(b"x-should-retry", b"false")]

@@ -10,7 +10,6 @@ from contextlib import suppress
 from hmac import compare_digest
 from pathlib import Path
 
-from evalmake.gateway.proxy.connection_pool import Network
 from evalmake.gateway.proxy.exchange import Exchange
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
 from evalmake.gateway.proxy.progress_posts import ProgressPosts
@@ -24,6 +23,7 @@ from evalmake.gateway.secret_input import NONCE_HEADER, PROOF_HEADER, SECRETS_PA
 from evalmake.gateway.settings import CLOSED, GatewaySettings
 from evalmake.http_protocol.gateway_errors import build_error_body
 from evalmake.http_protocol.messages import Headers, Request, find_header
+from evalmake.upstream.connection_pool import Network
 
 FLUSH_INTERVAL = 0.5
 """Seconds between writes of rows and sums."""
@@ -50,7 +50,7 @@ class Gateway:
         self._secrets = secrets
         self._loop = asyncio.get_running_loop()
         rewrite = RequestRewrite(settings, environ)
-        network = Network(settings, environ)
+        network = Network(environ, settings.ca, settings.verify, settings.own_servers)
         cache, trouble = _open_cache(settings)
         limits = RequestLimits(settings.rate, settings.concurrency, self._loop.time)
         self.shared = SharedState(cache, limits, rewrite, network, trouble)

@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary
 from evalmake.gateway.proxy.request_rewrite import request_head
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
-from evalmake.gateway.proxy.upstream_connection import UpstreamError
 from evalmake.http_protocol.messages import Headers, Request
+from evalmake.upstream.connection import UpstreamError
 
 POST_INTERVAL = 3.0  # seconds between objects
 _TIMEOUT = 5.0

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from evalmake.gateway.proxy.server_sent_events import assemble_reply, objects_in
-from evalmake.gateway.proxy.upstream_connection import UpstreamReply
 from evalmake.gateway.proxy.upstream_request import describe_reply, excerpt
 from evalmake.gateway.reply_cache.completeness import FAILED_FINISH_REASONS
 from evalmake.http_protocol.messages import find_header
 from evalmake.http_protocol.statuses import TRANSIENT
 from evalmake.model_reply.content import describe_no_text, read_answer
+from evalmake.upstream.connection import UpstreamReply
 
 PATHS_WITH_CHOICES = ("/chat/completions", "/completions")
 _BAD_GATEWAY = 502

@@ -11,9 +11,9 @@ from email.utils import parsedate_to_datetime
 
 from evalmake.gateway.proxy.rate_limits import LONGEST_WAIT
 from evalmake.gateway.proxy.reply_fault import find_fault
-from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
 from evalmake.gateway.proxy.upstream_request import UpstreamRequest
 from evalmake.http_protocol.messages import find_header
+from evalmake.upstream.connection import UpstreamError, UpstreamReply
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
 _SECONDS = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from evalmake.gateway.proxy.connection_pool import ConnectionPool, Network
 from evalmake.gateway.proxy.logprob_probe import ProbeResult
 from evalmake.gateway.proxy.rate_limits import RequestLimits
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
 from evalmake.gateway.reply_cache.cache import ReplyCache
+from evalmake.upstream.connection_pool import ConnectionPool, Network
 
 
 class SharedState:

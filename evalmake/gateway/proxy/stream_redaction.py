@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
 from evalmake.gateway.proxy.server_sent_events import Body, ReplyAssembler, objects_in
-from evalmake.gateway.proxy.upstream_connection import UpstreamError
 from evalmake.redaction import holds_secret, is_guessable, length_of_beginning
+from evalmake.upstream.connection import UpstreamError
 
 _CONTEXT = 64  # bytes before a guessable secret that tell whether it is one
 _SHORTEST_BEGINNING = 3  # characters: a shorter one gives nothing away, and would delay many events

@@ -7,14 +7,14 @@ from time import perf_counter
 from typing import NoReturn
 
 from evalmake.gateway.proxy.circuit_breaker import EvaluationStopped
-from evalmake.gateway.proxy.connection_pool import ConnectionPool
 from evalmake.gateway.proxy.rate_limits import LONGEST_WAIT, WaitTooLong
 from evalmake.gateway.proxy.request_rewrite import request_head
-from evalmake.gateway.proxy.server_url import ServerUrl
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
-from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
 from evalmake.http_protocol.messages import Request, find_header
+from evalmake.upstream.connection import UpstreamError, UpstreamReply
+from evalmake.upstream.connection_pool import ConnectionPool
+from evalmake.upstream.server_url import ServerUrl
 
 _EXCERPT = 200  # characters of a reply that a message quotes
 

@@ -7,27 +7,30 @@ and times out requests.
 
 from __future__ import annotations
 
-import os
+import asyncio
 import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
-
-import aiohttp
 
 from evalmake.harnesses.native.errors import EndpointError, RequestError, UnusableReply
 from evalmake.harnesses.native.json_io import as_object, dumps, loads
 from evalmake.harnesses.native.prompts import Body
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.http_protocol import gateway_errors
+from evalmake.http_protocol.messages import find_header
 from evalmake.model_reply.content import describe_no_text, read_answer, read_refusal
 from evalmake.model_reply.finish_reason import read_finish_reason
 from evalmake.model_reply.reasoning_tags import split_reasoning
 from evalmake.redaction import redact_secret
 from evalmake.scoring.unscored_causes import CauseKind
+from evalmake.upstream.connection import LARGEST_REPLY, UpstreamError, UpstreamReply
+from evalmake.upstream.connection_pool import ConnectionPool, Network
 
 EXCERPT = 200
 """Characters of a reply that a message quotes, at most."""
+_LONGEST_SILENCE = 30 * 86400.0
+"""Seconds: the gateway decides when a model has been silent for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +69,33 @@ class Reply:
 
 
 class Client:
-    """Sends requests to one endpoint over pooled connections; an asynchronous context manager."""
+    """Sends requests to one endpoint over connections that it keeps; a context manager within a running loop."""
 
-    def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.requests = 0
-        headers = {"Content-Type": "application/json"}
+        self._pool = ConnectionPool(endpoint.url, Network({}), asyncio.get_running_loop())
+        lines = [
+            b"POST %b HTTP/1.1" % self._pool.target(endpoint.route.encode()),
+            b"host: %b" % self._pool.netloc,
+            b"user-agent: evalmake",
+            b"accept: application/json",
+            b"content-type: application/json",
+        ]
         if endpoint.api_key:
-            headers["Authorization"] = f"Bearer {endpoint.api_key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=concurrency),
-            timeout=aiohttp.ClientTimeout(total=None),
-            headers=headers,
-        )
+            lines.append(b"authorization: Bearer %b" % endpoint.api_key.encode())
+        self._head = b"\r\n".join([*lines, b"content-length: "])
 
-    async def __aenter__(self) -> Client:
+    def __enter__(self) -> Client:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._session.close()
+        self._pool.close()
 
     async def ask(self, body: Body) -> Reply:
         """Post a body and return the reply; RequestError or EndpointError if it fails."""
@@ -110,23 +116,26 @@ class Client:
 
     async def post(self, body: Body) -> ParsedReply:
         """Post a body; RequestError if this request fails, EndpointError if every request would."""
-        route, payload = self.endpoint.route, dumps(body)
+        payload = dumps(body)
+        request = b"%b%d\r\n\r\n%b" % (self._head, len(payload), payload)
         self.requests += 1
         started = time.perf_counter()
         try:
-            async with self._session.post(route, data=payload, allow_redirects=False) as response:
-                raw = await response.read()
-        except aiohttp.ClientConnectorError as error:
-            raise self._build_connection_error(f"cannot connect: {_describe_os_error(error)}") from None
-        except aiohttp.ClientError:
-            raise self._build_connection_error("the connection broke") from None
+            reply = await self._pool.send(request, _LONGEST_SILENCE)
+            raw = await _read_body(reply)
+        except UpstreamError as error:
+            raise self._build_connection_error(error) from None
         latency = time.perf_counter() - started
-        return ParsedReply(self._parse_reply(response, raw), latency)
+        return ParsedReply(self._parse_reply(reply, raw), latency)
 
-    def _build_connection_error(self, how: str) -> EndpointError:
+    def _build_connection_error(self, error: UpstreamError) -> Exception:
+        """The error of a request without a whole reply: a reply that is too large says nothing of the next one."""
+        if error.kind == "too large":
+            return RequestError(f"the reply is larger than {LARGEST_REPLY >> 20} MiB")
+        how = str(error) if error.kind == "connect" else "the connection broke"
         return EndpointError(f"{self.endpoint.variable}: {how}")
 
-    def _parse_reply(self, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
+    def _parse_reply(self, response: UpstreamReply, raw: bytes) -> dict[str, Any]:
         """Return the JSON of a reply; raise the error that its status or body means."""
         try:
             data = as_object(loads(raw))
@@ -135,13 +144,13 @@ class Client:
                 raise RequestError(f"the reply is not JSON: {self._quote(raw)}") from None
             data = {}
         if response.status != 200:
-            place = response.headers.get("Location", "") if response.status < 400 else ""
+            place = find_header(response.headers, b"location") if response.status < 400 else b""
             raise self._build_status_error(response.status, place, as_object(data.get("error")), raw)
         if not data.get("choices"):
             raise RequestError(f"a reply without choices: {self._quote(raw)}")
         return data
 
-    def _build_status_error(self, status: int, place: str, error: dict[str, Any], raw: bytes) -> Exception:
+    def _build_status_error(self, status: int, place: bytes, error: dict[str, Any], raw: bytes) -> Exception:
         """Build the error of a status other than 200: of this sample, or of the whole run.
 
         `place` is where a redirect leads; to follow it would carry the key to another server.
@@ -150,7 +159,7 @@ class Client:
             message = str(error.get("message"))
             kind: CauseKind | None = "no-server" if error.get("code") == gateway_errors.NO_CONNECTION else None
             return RequestError(message, status, kind) if status >= 500 else EndpointError(message)
-        moved = f", to {self._quote(place.encode())}" if place else ""
+        moved = f", to {self._quote(place)}" if place else ""
         message = f"HTTP {status}{moved}: {self._quote(raw)}"
         if status == 404 or status < 400:
             return EndpointError(message)
@@ -168,11 +177,12 @@ class Client:
         return " ".join(text.split())[:EXCERPT] or "(empty)"
 
 
-def _describe_os_error(error: OSError) -> str:
-    """The system's message; asyncio's own repeats the address, and an unknown name has no errno."""
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return error.strerror or str(error)
+async def _read_body(reply: UpstreamReply) -> bytes:
+    """The whole body, also of a stream that nobody asked for."""
+    pieces = [reply.body]
+    while reply.stream and (piece := await reply.next_piece()) is not None:
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _find_answer(text: str, finish_reason: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +89,8 @@ class Run:
     async def result(self) -> Result:
         """Send all requests; write samples.jsonl, then scores.json."""
         failure = None
-        async with AsyncExitStack() as stack:
-            requester, judge = await self._build_requester(stack)
+        with ExitStack() as stack:
+            requester, judge = self._build_requester(stack)
             try:
                 async with asyncio.TaskGroup() as group:
                     items = iter(self.plan.items)
@@ -111,15 +111,15 @@ class Run:
             self.tally.add(sample)
             self.progress.add(sample)
 
-    async def _build_requester(self, stack: AsyncExitStack) -> tuple[ItemRequester, Judge | None]:
+    def _build_requester(self, stack: ExitStack) -> tuple[ItemRequester, Judge | None]:
         """Build the requester, and the judge if there is one; the stack closes their connections."""
         task, settings = self.plan.task, self.plan.settings
-        client = await stack.enter_async_context(Client(settings.model, settings.concurrency))
+        client = stack.enter_context(Client(settings.model))
         judge, scorers = None, dict(self.plan.scorers)
         if settings.judge is not None and any(item.scorer == "judge" for item in self.plan.items):
             from evalmake.harnesses.native.judge import Judge
 
-            peer = await stack.enter_async_context(Client(settings.judge, settings.concurrency))
+            peer = stack.enter_context(Client(settings.judge))
             judge = Judge(peer, task.judge_format)
             scorers["judge"] = judge.score
         return ItemRequester(task, client, settings.seed, self.plan.examples, scorers), judge

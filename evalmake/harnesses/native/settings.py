@@ -30,8 +30,8 @@ class Endpoint:
 
     @property
     def route(self) -> str:
-        """The full address that requests are posted to."""
-        return self.url.rstrip("/") + ("/completions" if self.api == "completions" else "/chat/completions")
+        """The path that requests are posted to, with `/v1` for what the address ends in."""
+        return "/v1/completions" if self.api == "completions" else "/v1/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class _Reader:
             url=self.url(f"{prefix}_URL"),
             name=self.needed(f"{prefix}_NAME"),
             api=self.api(f"{prefix}_API"),
-            api_key=self.environ.get(key, ""),
+            api_key=self.key(key),
             params=self.params(params),
         )
 
@@ -98,11 +98,18 @@ class _Reader:
         value = self.needed(name)
         try:
             parts = urlsplit(value)
-            good = parts.scheme in ("http", "https") and bool(parts.hostname)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError:
             good = False
         if value and not good:
             self.mistakes.append(f"{name} is not an http:// or https:// address")
+        return value
+
+    def key(self, name: str) -> str:
+        """Read a key, which becomes a part of one line of each request; the error does not repeat it."""
+        value = self.environ.get(name, "")
+        if not value.isprintable():
+            self.mistakes.append(f"{name} has a line break or another character that no header can have")
         return value
 
     def api(self, name: str) -> str:

@@ -13,7 +13,7 @@ from tests.support.debian import HOME
 from tests.support.environments import build_for
 
 PYTHON = "/usr/bin/python3"
-NEEDED = ("aiohttp", "diskcache", "httptools", "pydantic", "uvloop", "xxhash")
+NEEDED = ("diskcache", "httptools", "pydantic", "uvloop", "xxhash")
 """What sidecars, colocation and the native harness need."""
 
 

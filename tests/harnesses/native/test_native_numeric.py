@@ -124,6 +124,8 @@ def test_any_float_is_read_back(number: float, form: str) -> None:
 
 
 @example("The answer is \ue105")
+@example(";<0>")
+@example("so <b 7>")
 @given(st.text())
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Reading never fails."""

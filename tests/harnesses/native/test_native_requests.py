@@ -188,6 +188,8 @@ def test_all_mistakes_are_told(native: Native) -> None:
     [
         ("EVALMAKE_MODEL_URL", "", "EVALMAKE_MODEL_URL is not set"),
         ("EVALMAKE_MODEL_URL", "x:y", "EVALMAKE_MODEL_URL is not an http:// or https:// address"),
+        ("EVALMAKE_MODEL_URL", "http://x:99999/v1", "EVALMAKE_MODEL_URL is not an http:// or https:// address"),
+        ("EVALMAKE_API_KEY", "a\r\nb: c", "EVALMAKE_API_KEY has a line break"),
         ("EVALMAKE_MODEL_NAME", "", "EVALMAKE_MODEL_NAME is not set"),
         ("EVALMAKE_MODEL_API", "x", "EVALMAKE_MODEL_API is 'x'; it can be chat, completions,"),
         ("EVALMAKE_LIMIT", "0", "EVALMAKE_LIMIT is '0', not a whole number from 1 up"),

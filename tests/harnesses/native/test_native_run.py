@@ -168,6 +168,17 @@ def test_a_mistake_shows_no_traceback(native: Native) -> None:
     assert err.count("\n") == 1
 
 
+def test_a_run_loads_few_libraries() -> None:
+    """Jobs are many and short: a run loads what it sends requests with, and no client library beside it."""
+    code = (
+        "import sys\nbefore = set(sys.modules)\nimport evalmake.harnesses.native.runner\n"
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(names - sys.stdlib_module_names))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(told.stdout.split()) <= {"evalmake", "httptools", "orjson", "xxhash"}
+
+
 def test_help_imports_little(tmp_path: Path) -> None:
     """Help does not pay for the client: it needs the standard library's small part only."""
     code = (

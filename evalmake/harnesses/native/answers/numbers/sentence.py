@@ -95,7 +95,9 @@ _AND = re.compile("[,，]| (?:and|plus|und|plus|et|y|e) ")
 def sentence_of(text: str, at: int) -> str:
     """The sentence that holds the number at a place of a text, or the end of a long one."""
     start = max(at - 300, 0, *(text.rfind(end, 0, at) + 1 for end in (". ", "\n", "? ", "! ")))
-    return clean(text[start : at + 200].partition("\n")[0])
+    sentence = text[start : at + 200].partition("\n")[0]
+    cleaned = clean(sentence)
+    return cleaned if text[at] in cleaned else " ".join(sentence.split())  # "<0>" is no tag
 
 
 def clean(sentence: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any, Protocol, cast
 
 import httptools
 
-from evalmake.gateway.proxy.unpacking import PACKED, Unpacker
 from evalmake.http_protocol.messages import Headers, find_header
+from evalmake.upstream.unpacking import PACKED, Unpacker
 
 LARGEST_HEAD = 64 * 2**10
 """Bytes of a reply's status line and headers, and of the interim replies before it."""

@@ -6,17 +6,16 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 
-from evalmake.gateway.proxy.http_proxy import HttpProxy, ProxyError, find_proxy, open_tunnel
-from evalmake.gateway.proxy.server_url import ServerUrl
-from evalmake.gateway.proxy.upstream_connection import (
+from evalmake.http_protocol.messages import Headers
+from evalmake.upstream.connection import (
     LARGEST_REPLY,
     UpstreamConnection,
     UpstreamError,
     UpstreamReply,
     error_text,
 )
-from evalmake.gateway.settings import GatewaySettings
-from evalmake.http_protocol.messages import Headers
+from evalmake.upstream.http_proxy import HttpProxy, ProxyError, find_proxy, open_tunnel
+from evalmake.upstream.server_url import ServerUrl
 
 _CONNECT_TIMEOUT = 15.0
 MOST_IDLE = 256
@@ -28,29 +27,36 @@ LONGEST_IDLE = 60.0
 class Network:
     """How all servers of a model are reached: the certificates to trust, and the proxies of the environment."""
 
-    def __init__(self, settings: GatewaySettings, environ: Mapping[str, str]) -> None:
-        """Raises ValueError where the settings have no valid certificate."""
-        self._settings = settings
+    def __init__(
+        self, environ: Mapping[str, str], ca: str = "", verify: bool = True, own_servers: bool = False
+    ) -> None:
+        """`environ` names the proxies, `ca` holds certificates in PEM form; with `own_servers`, evalmake started them.
+
+        Raises ValueError where `ca` has no valid certificate.
+        """
         self._environ = environ
-        if settings.ca:
+        self._ca = ca
+        self._verify = verify
+        self._own_servers = own_servers
+        if ca:
             self.tls_context()
 
     def tls_context(self) -> ssl.SSLContext:
         """The checks of a TLS connection."""
         context = ssl.create_default_context()
-        if self._settings.ca:
+        if self._ca:
             try:
-                context.load_verify_locations(cadata=self._settings.ca)
+                context.load_verify_locations(cadata=self._ca)
             except ssl.SSLError as error:
                 raise ValueError(f"`ca` holds no certificate in PEM form: {error_text(error)}") from None
-        if not self._settings.verify:
+        if not self._verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
 
     def find_proxy(self, server: ServerUrl) -> HttpProxy | None:
         """The proxy for a server, if there is one; raises ProxyError."""
-        return find_proxy(server, self._environ, self._settings.own_servers)
+        return find_proxy(server, self._environ, self._own_servers)
 
 
 class ConnectionPool:
@@ -124,6 +130,13 @@ class ConnectionPool:
             self._close_oldest()
         if self._aging is None:
             self._aging = self._loop.call_later(LONGEST_IDLE, self._close_aged)
+
+    def close(self) -> None:
+        """Close the connections that wait for a request."""
+        while self._idle:
+            self._close_oldest()
+        if self._aging is not None:
+            self._aging.cancel()
 
     def forget(self, connection: UpstreamConnection) -> None:
         """Drop a connection that is closed."""

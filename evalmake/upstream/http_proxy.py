@@ -15,8 +15,8 @@ from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from evalmake.gateway.proxy.server_url import ServerUrl
 from evalmake.http_protocol.messages import Headers
+from evalmake.upstream.server_url import ServerUrl
 
 _LONGEST_HEAD = 65536
 
