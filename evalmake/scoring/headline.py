@@ -48,14 +48,23 @@ UNKNOWN_KIND = MetricKind()
 
 
 def find_metric(wanted: str, names: Iterable[str]) -> str | None:
-    """The metric that `wanted` names, in which `*` is any text; None if none of `names` is it, or several are."""
+    """The metric that `wanted` names, in which `*` is any text; None if none of `names` is it, or several are.
+
+    If none has the name, one whose name MLflow would spell so is it: what NVIDIA writes of its harnesses has the names
+    that its launcher exports, `gpqa_pass_at_1_avg-of-8_accuracy` for `gpqa_pass@1[avg-of-8]_accuracy`.
+    """
     known = list(dict.fromkeys(names))
     if wanted in known:
         return wanted
     found = [name for name in known if matches_metric(wanted, name)]
+    found = found or [name for name in known if matches_metric(_spell_as_mlflow(wanted), _spell_as_mlflow(name))]
     return found[0] if len(found) == 1 else None
 
 
 def matches_metric(pattern: str, name: str) -> bool:
     """Whether a pattern, in which `*` is any text, names a metric."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) is not None
+
+
+def _spell_as_mlflow(name: str) -> str:
+    return re.sub("_+", "_", re.sub(r"[^/\w.\- *]", "_", name.replace("pass@", "pass_at_")))

@@ -27,6 +27,15 @@ def test_a_name_with_a_star_is_that_of_one_metric(wanted: str, found: str | None
     assert find_metric(wanted, ["mgsm_micro_avg_of_4", "mgsm_macro", "a*b", "axb", "x_y"]) == found
 
 
+def test_a_name_that_mlflow_spelt_is_that_of_one_metric() -> None:
+    """It has no `@`, no brackets and no arrows; of several names that it would spell alike none is meant."""
+    names = ["gpqa_pass@1[avg-of-8]_accuracy", "wmt_xx->xx_bleu", "a+b", "a&b"]
+    assert find_metric("gpqa_pass_at_1_avg-of-8_accuracy", names) == names[0]
+    assert find_metric("gpqa_pass_at_1*_accuracy", names) == names[0]
+    assert find_metric("wmt_xx-_xx_bleu", names) == names[1]
+    assert find_metric("a_b", names) is None
+
+
 def test_a_result_without_the_headline_falls_short() -> None:
     """No other metric takes its place, and the message lists those that there are."""
     result = make_result({"model": "m", "seed": 1}, Score("de_micro", 0.5), Score("en_micro", 0.5))
