@@ -157,6 +157,7 @@ def _render_entry(entry: Entry) -> str:
     lines = [entry.about, f"requires {entry.needs}" if entry.needs else "", entry.hint]
     lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]
     lines += [f"it is declared by: {entry.include}"]
+    lines += [f"and without a container by: {entry.include_wheels}"] if entry.include_wheels else []
     lines = [f"# {line}" for line in lines if line]
     lines += format_declaration(f"benchmark {entry.name}", entry.keys)
     return format_source(Source(entry.name, "\n".join(lines)))

@@ -6,6 +6,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.planner.placement import job_image
 from evalmake.plugin_api.executor import Capabilities
 from evalmake.preflight.context import GraphContext, first_of_each
+from evalmake.project.catalog import suggest_wheels
 from evalmake.project.declarations import Declaration
 from evalmake.project.pinned_inputs import packages_of
 
@@ -66,7 +67,7 @@ def _report_image(
         source.fields.spans["image",].value,
         f"this {declaration.kind} runs in one",
         about=about,
-        help=[help],
+        help=[help, *suggest_wheels(source.fields.spans["image",].value.source.name)],
     )
 
 

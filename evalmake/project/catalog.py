@@ -1,7 +1,8 @@
 """The catalog of public benchmarks that comes with evalmake: Evalfiles, and an index of them.
 
-`include "catalog:NAME"` reads an Evalfile of it.  The index tells the same benchmarks with all their
-values, and what each needs, so that nothing need be parsed to look one up.
+`include "catalog:NAME"` reads an Evalfile of it, and `include "catalog:wheels/NAME"` another one for the same
+benchmarks, which installs NVIDIA's wheels in place of running their images.  The index tells the same benchmarks with
+all their values, and what each needs, so that nothing need be parsed to look one up.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from evalmake.language.values import Symbol, format_value
 
 PREFIX = "catalog:"
 INDEX = "index.jsonl"
+WHEELS = "wheels"
 TOKEN = "HF_TOKEN"
 REQUIRES = {
     "judge": "another model grades the replies; most harnesses take one of yours, as `judge = MODEL`",
@@ -51,6 +53,11 @@ class Entry(NamedTuple):
     def include(self) -> str:
         """The line that includes it in an Evalfile."""
         return f'include "{PREFIX}{self.harness}"'
+
+    @property
+    def include_wheels(self) -> str:
+        """The line that includes it without a container; empty where there is no wheel."""
+        return f'include "{PREFIX}{WHEELS}/{self.harness}"' if self.harness in wheel_names() else ""
 
     @property
     def endpoint(self) -> str:
@@ -101,10 +108,23 @@ def harness_names() -> list[str]:
     return list(dict.fromkeys(entry.harness for entry in read_entries().values()))
 
 
+@cache
+def wheel_names() -> list[str]:
+    """The names of the harnesses that have a wheel."""
+    return sorted(path.stem for path in (catalog_folder() / WHEELS).glob("*.evalfile"))
+
+
 def catalog_path(text: str) -> Path:
-    """The path for `catalog:NAME`, whether or not the file exists; NAME may be a pattern."""
-    name = text.removeprefix(PREFIX).replace("/", "-")  # no path leads out of the folder
-    return catalog_folder() / f"{name}.evalfile"
+    """The path for `catalog:NAME` or `catalog:wheels/NAME`, whether or not the file exists; NAME may be a pattern."""
+    name = text.removeprefix(PREFIX)
+    folder = catalog_folder() / WHEELS if name.startswith(f"{WHEELS}/") else catalog_folder()
+    name = name.removeprefix(f"{WHEELS}/").replace("/", "-")  # no path leads out of the folder
+    return folder / f"{name}.evalfile"
+
+
+def catalog_name(path: Path) -> str:
+    """What `catalog_path` makes a path of."""
+    return f"{PREFIX}{path.relative_to(catalog_folder()).with_suffix('').as_posix()}"
 
 
 def closest_harness(name: str) -> str | None:
@@ -116,6 +136,13 @@ def closest_harness(name: str) -> str | None:
 
 def _image_name(entry: Entry) -> str:
     return str(entry.keys["image"]).rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def suggest_wheels(file: str) -> list[str]:
+    """Return help for who cannot run the images of a file of the catalog; none where it has no wheel."""
+    harness = file.removeprefix(PREFIX)
+    found = file != harness and harness in wheel_names()
+    return [f'or do without images: include "{PREFIX}{WHEELS}/{harness}"'] if found else []
 
 
 def suggest_benchmarks(name: str) -> list[str]:
@@ -134,7 +161,7 @@ def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> lis
 
     What a declaration says otherwise than the catalog is its own affair.
     """
-    entry = _index_by_task().get((str(values.get("image")), str(values.get("task"))))
+    entry = _find_entry(values)
     if entry is None:
         return []
     theirs, ours = entry.keys.get("extra", {}), values.get("extra") or {}

@@ -124,7 +124,7 @@ def _read_include(
         if item.maybe and not os.path.exists(match):
             found.watched.add(str(match))
             continue
-        name = f"{catalog.PREFIX}{match.stem}" if shipped else _shorten(match)
+        name = catalog.catalog_name(match) if shipped else _shorten(match)
         _read_file(match, name, at, item.digest, cache, found, open_files)
 
 
@@ -141,18 +141,19 @@ def _outside_error(boundary: Boundary, path: Path, at: Span | None) -> EvalmakeE
 
 def _missing_catalog_error(name: str, at: Span) -> EvalmakeError:
     """The error for a harness that the catalog does not have."""
-    meant = catalog.closest_harness(name)
-    return make_error(
-        "missing-file",
-        f"the catalog has no `{name}`",
-        at,
-        notes=[] if meant else [f"it has {', '.join(catalog.harness_names())}"],
-        help=[
-            f"did you mean `{catalog.PREFIX}{meant}`?"
-            if meant
-            else "`evalmake catalog WORD` looks for a benchmark by its name"
-        ],
-    )
+    folder = f"{catalog.WHEELS}/" if name.startswith(f"{catalog.WHEELS}/") else ""
+    known = catalog.wheel_names() if folder else catalog.harness_names()
+    meant = catalog.closest_harness(name.removeprefix(folder))
+    if folder and meant in catalog.harness_names() and meant not in known:
+        note, help = (
+            f"NVIDIA publishes no wheel of `{meant}` that runs",
+            f"include `{catalog.PREFIX}{meant}`, its image",
+        )
+    else:
+        note = "" if meant else f"it has {', '.join(folder + one for one in known)}"
+        help = "`evalmake catalog WORD` looks for a benchmark by its name"
+        help = f"did you mean `{catalog.PREFIX}{folder}{meant}`?" if meant else help
+    return make_error("missing-file", f"the catalog has no `{name}`", at, notes=[note] if note else [], help=[help])
 
 
 def _find_matches(pattern: str, folder: str, found: FileSet, at: Span) -> list[Path]:

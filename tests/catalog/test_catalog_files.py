@@ -17,7 +17,15 @@ import pytest
 import evalmake
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
-from evalmake.project.catalog import REQUIRES, Entry, catalog_folder, harness_names, read_entries, spell_name
+from evalmake.project.catalog import (
+    REQUIRES,
+    Entry,
+    catalog_folder,
+    harness_names,
+    read_entries,
+    spell_name,
+    wheel_names,
+)
 from evalmake.project.includes import read_files
 from evalmake.scoring.headline import find_metric, matches_metric
 from tests.support.repository import ROOT
@@ -25,7 +33,9 @@ from tests.support.repository import ROOT
 FACTS = json.loads((ROOT / "tests/catalog/making/benchmarks.json").read_text())
 TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
 HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}
+WHEELS = tomllib.loads((ROOT / "tests/catalog/making/wheels.toml").read_text())
 SHIPPED = sorted(path for path in catalog_folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
+WHEEL_FILES = sorted((catalog_folder() / "wheels").glob("*.evalfile"))
 
 
 HEADLINE_KEYS = {"metric", "means", "scale", "better"}
@@ -48,12 +58,13 @@ def test_it_is_what_the_tool_makes(tmp_path: Path) -> None:
     """Every byte: whoever changes the facts or the words runs `python -m tests.catalog.making`."""
     argv = [sys.executable, "-m", "tests.catalog.making", str(tmp_path)]
     subprocess.run(argv, cwd=ROOT, check=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in SHIPPED]
-    for path in SHIPPED:
-        assert (tmp_path / path.name).read_text() == path.read_text(), path.name
+    files = {str(path.relative_to(catalog_folder())): path for path in (*SHIPPED, *WHEEL_FILES)}
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == set(files)
+    for name, path in files.items():
+        assert (tmp_path / name).read_text() == path.read_text(), name
 
 
-@pytest.mark.parametrize("path", [p for p in SHIPPED if p.suffix == ".evalfile"], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in SHIPPED if p.suffix == ".evalfile"] + WHEEL_FILES, ids=str)
 def test_files_are_formatted(path: Path) -> None:
     """The formatter leaves them as they are."""
     text = path.read_text()
@@ -198,9 +209,17 @@ def matches_any(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def test_there_is_a_file_for_each_wheel() -> None:
+    """Under the harness's own name, with packages of exact versions first."""
+    assert sorted(map(spell_name, WHEELS)) == [path.stem for path in WHEEL_FILES] == wheel_names()
+    assert set(WHEELS) <= set(HARNESSES)
+    for wheel in WHEELS.values():
+        assert re.fullmatch(r"nvidia-[a-z0-9-]+==26\.3", wheel["packages"][0])
+
+
 def test_a_file_needs_nothing_beside_it() -> None:
     """No include, no file, no secret: what it says is the same wherever evalmake is installed."""
-    for path in SHIPPED:
+    for path in (*SHIPPED, *WHEEL_FILES):
         if path.suffix == ".evalfile":
             assert len(read_files(path, None).files) == 1
             assert not re.search(r"^[^#]*\b(include|file|glob|env|secret)\b *[(\"]", path.read_text(), re.M)

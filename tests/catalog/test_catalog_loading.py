@@ -14,7 +14,14 @@ from evalmake.language.diagnostic import EvalmakeError
 from evalmake.language.values import Symbol
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Command
-from evalmake.project.catalog import catalog_folder, harness_names, read_entries
+from evalmake.project.catalog import (
+    catalog_folder,
+    find_keys,
+    harness_names,
+    missing_requirements,
+    read_entries,
+    wheel_names,
+)
 from evalmake.workspace import Workspace
 from tests.support.projects import Project, check_golden
 
@@ -200,3 +207,47 @@ def test_speed_is_the_models_and_the_gateways(tmp_path: Path) -> None:
     (node,) = nodes(tmp_path, text + asked("e", "fast", AIME)).values()
     params = json.loads(command(node).files["run_config.json"])["config"]["params"]
     assert (params["parallelism"], params["max_retries"]) == (64, 1)
+
+
+HERE = """
+executor here { backend = process }
+defaults model { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+model chat { api = chat }
+model completions { api = completions }
+model vlm { api = vlm }
+"""
+
+
+def test_wheels_have_the_same_benchmarks(tmp_path: Path) -> None:
+    """Under the same names, with packages in place of images, and the catalog knows what it knows of the others."""
+    entries = [entry for entry in read_entries().values() if entry.harness in wheel_names()]
+    text = f'include "catalog:wheels/*"{HERE}'
+    for at, entry in enumerate(entries):
+        judge = ", judge = chat" if "azure_judge" in entry.keys and "judge" in entry.requires else ""
+        text += f"benchmark b{at} from {entry.name} {{ env = {{ N = {at} }}{judge} }}\n"
+        text += f"eval e{at} {{ model = {entry.endpoint}, benchmark = b{at}, executor = here }}\n"
+    found = {node.evaluation.eval: node.evaluation.benchmark for node in nodes(tmp_path, text).values()}
+    assert len(found) == len(entries) > 300
+    for at, entry in enumerate(entries):
+        benchmark = found[f"e{at}"]
+        assert (benchmark.block.packages or ("",))[0] == "nemo-evaluator==0.2.8", entry.name
+        assert benchmark.block.image is None, entry.name
+        assert find_keys(benchmark.fields.values) == entry.keys, entry.name
+
+
+def test_a_wheel_needs_what_its_image_does(tmp_path: Path) -> None:
+    """The variable of a judge's key is missed without a container, too."""
+    text = f'include "catalog:wheels/simple-evals"{HERE}'
+    (node,) = nodes(tmp_path, text + f"eval e {{ model = chat, {AIME}, executor = here }}").values()
+    assert missing_requirements(node.evaluation.benchmark.fields.values, ()) == ["JUDGE_API_KEY"]
+
+
+def test_a_wheel_that_is_not_there_leads_to_its_image(tmp_path: Path, project: Project) -> None:
+    """And who cannot run an image is told of the wheel."""
+    with pytest.raises(EvalmakeError, match="the catalog has no `wheels/codec`") as raised:
+        nodes(tmp_path, f'include "catalog:wheels/codec"{HERE}')
+    assert "include `catalog:codec`, its image" in str(raised.value.diagnostics[0].help)
+    text = f'include "catalog:simple-evals"{HERE}eval e {{ model = chat, {AIME}, executor = here }}'
+    project.write("Evalfile", text)
+    ended = project.run("-n", status=None)
+    assert 'or do without images: include "catalog:wheels/simple-evals"' in ended.stderr

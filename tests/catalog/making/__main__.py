@@ -5,7 +5,8 @@
 
 What a benchmark is asked by (temperature, tokens, the harness's own parameters) becomes its keys.
 How fast it is asked does not: that is the model's `concurrency`, and repeats are the gateway's.
-`headlines.toml` adds which metric stands for a benchmark, with its scale and direction.
+`headlines.toml` adds which metric stands for a benchmark, with its scale and direction. `wheels.toml` says which
+harnesses are on PyPI: each of them has a second file, in `wheels`, with packages in place of an image.
 """
 
 from __future__ import annotations
@@ -22,34 +23,45 @@ from typing import Any
 
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
-from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, Entry, format_declaration, spell_name
+from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, WHEELS, Entry, format_declaration, spell_name
 
 HERE = Path(__file__).parent
 WIDTH = 98
 PARAMS = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
 IGNORED = ("genai_perf_eval",)  # harnesses whose command takes no `inner`
 MAPS = ("params", "extra")
+EVALUATOR = "nemo-evaluator==0.2.8"
+CODE = "what the model writes is run, as a process of the executor"
 
 
 def main(folder: Path) -> None:
     """Write every file of the catalog."""
     facts = json.loads((HERE / "benchmarks.json").read_text(encoding="utf-8"))
-    words, headlines = (
-        tomllib.loads((HERE / name).read_text(encoding="utf-8")) for name in ("descriptions.toml", "headlines.toml")
+    words, headlines, wheels = (
+        tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+        for name in ("descriptions", "headlines", "wheels")
     )
+    (folder / WHEELS).mkdir(exist_ok=True)
     tasks = [*facts["tasks"], *facts["seed_extra_tasks"]]
     index: list[Entry] = []
     for harness in sorted(facts["harnesses"], key=lambda row: spell_name(row["name"])):
         own = [task for task in tasks if task["harness"] == harness["name"]]
         known = headlines.get(harness["name"], {}).get("headlines")
         entries = list(in_families(own, harness, words[harness["name"]], known))
-        text = evalfile(harness, words[harness["name"]], entries)
-        path = folder / f"{spell_name(harness['name'])}.evalfile"
-        path.write_text(format_source(Source(path.name, text)), encoding="utf-8")
+        own_words, name = words[harness["name"]], f"{spell_name(harness['name'])}.evalfile"
+        write(folder / name, evalfile(head(harness, own_words, entries), entries))
+        if wheel := wheels.get(harness["name"]):
+            others = [entry._replace(keys=keys_of_wheel(entry, harness["name"], wheel)) for entry in entries]
+            write(folder / WHEELS / name, evalfile(head_of_wheel(harness, own_words, wheel, others), others))
         index += entries
     assert len({entry.name for entry in index}) == len(index) == len(tasks)
     rows = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in index]
     (folder / INDEX).write_text("".join(rows), encoding="utf-8")
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file of the catalog, formatted."""
+    path.write_text(format_source(Source(path.name, text)), encoding="utf-8")
 
 
 def in_families(
@@ -160,6 +172,15 @@ def keys_of(task: Mapping[str, Any], harness: Mapping[str, Any]) -> dict[str, An
     return found
 
 
+def keys_of_wheel(entry: Entry, framework: str, wheel: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of the same benchmark without a container, its task by the name of NVIDIA's package."""
+    ours = {"packages": [EVALUATOR, *wheel["packages"]], "setup": wheel.get("setup")}
+    keys: dict[str, Any] = {}
+    for key, value in entry.keys.items():
+        keys |= given(ours) if key == "image" else {key: f"{framework}.{value}" if key == "task" else value}
+    return keys
+
+
 def given(value: Any) -> Any:
     """Without what says nothing: null, and maps of it."""
     if isinstance(value, list):
@@ -170,10 +191,10 @@ def given(value: Any) -> Any:
     return {key: item for key, item in inner.items() if item is not None and item != {}}
 
 
-def evalfile(harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequence[Entry]) -> str:
+def evalfile(head: Iterator[str], entries: Sequence[Entry]) -> str:
     """The file of a harness, not yet formatted."""
     shared = common([entry.keys for entry in entries])
-    lines = [*head(harness, words, entries), ""]
+    lines = [*head, ""]
     lines += [*format_declaration("defaults benchmark", shared), ""] if shared else []
     before: Any = None
     for entry in entries:
@@ -199,7 +220,24 @@ def head(harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequence
     yield from comment(f"The image is NVIDIA's, release {harness['tag']}, for {machines}.")
     if not harness["digest"]:
         yield from comment("It is named by its tag: pin it before an audit.")
-    for word, meaning in REQUIRES.items():
+    yield from foot(entries, REQUIRES)
+
+
+def head_of_wheel(
+    harness: Mapping[str, Any], words: Mapping[str, Any], wheel: Mapping[str, Any], entries: Sequence[Entry]
+) -> Iterator[str]:
+    """The same of a file without containers."""
+    yield from comment(words["about"])
+    yield from comment(harness["url"] or "")
+    yield "#"
+    yield from comment("It runs without a container, from NVIDIA's wheel, release 26.3.")
+    yield from comment(wheel.get("about", ""))
+    yield from foot(entries, REQUIRES | {"code": CODE})
+
+
+def foot(entries: Sequence[Entry], meanings: Mapping[str, str]) -> Iterator[str]:
+    """What the words of needs mean, and where the file is from."""
+    for word, meaning in meanings.items():
         if any(word in entry.requires for entry in entries):
             yield from comment(f"{word}: {meaning}")
     yield "#"

@@ -1,0 +1,1 @@
+"""Public benchmarks whose harnesses are installed as wheels."""
