@@ -10,9 +10,10 @@ from evalmake.terminal.diagnostics import render
 
 
 def make_rendered_error(diagnostics: Iterable[Diagnostic]) -> EvalmakeError:
-    """An error whose text is what the command line would print."""
+    """An error whose text is what the command line would print, and whose traceback ends where evalmake was called."""
     error = EvalmakeError(diagnostics)
     error.args = (render(error.diagnostics),)
+    error.left_evalmake = True
     return error
 
 

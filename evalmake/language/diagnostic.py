@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from re import split
+from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
 from evalmake.language.source import Span
@@ -13,6 +14,8 @@ from evalmake.language.source import Span
 MOST_ERRORS = 1000
 """How many errors in an Evalfile are told: nobody reads more, and to find them all may take minutes."""
 _MOST_CANDIDATES = 1000
+_PACKAGE, _NOTEBOOK = __file__.removesuffix("language/diagnostic.py"), "/IPython/"
+_traceback: Any = vars(BaseException)["__traceback__"]
 
 
 class Severity(StrEnum):
@@ -53,6 +56,8 @@ class Diagnostic:
 class EvalmakeError(Exception):
     """The exception for every mistake of a user; it carries the diagnostics."""
 
+    left_evalmake = False
+
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         super().__init__("; ".join(d.message for d in self.diagnostics))
@@ -61,16 +66,40 @@ class EvalmakeError(Exception):
         """Pickle with the text as it is now: the default would pass that text to `__init__` as diagnostics."""
         return _restore_error, (self.diagnostics, self.args)
 
+    @property
+    def __traceback__(self) -> TracebackType | None:
+        """Where it was raised; once it has left evalmake's Python API, only the frames that called evalmake.
+
+        Python, Jupyter and pytest ask for it when they show what an exception was raised from.
+        """
+        found: TracebackType | None = _traceback.__get__(self)
+        return _cut_at_evalmake(found) if self.left_evalmake else found
+
+    @__traceback__.setter
+    def __traceback__(self, value: TracebackType | None) -> None:
+        _traceback.__set__(self, value)
+
     def _render_traceback_(self) -> list[str]:
         """What Jupyter shows: the frames down to the call of evalmake, without the notebook's own, then the text."""
-        from itertools import takewhile
         from traceback import extract_tb, format_list
 
-        package, notebook = __file__.removesuffix("language/diagnostic.py"), "/IPython/"
-        callers = takewhile(lambda frame: not frame.filename.startswith(package), extract_tb(self.__traceback__))
-        frames = [frame for frame in callers if notebook not in frame.filename]
+        frames = [
+            frame for frame in extract_tb(_cut_at_evalmake(self.__traceback__)) if _NOTEBOOK not in frame.filename
+        ]
         lines = "".join(format_list(frames)).splitlines()
         return ["Traceback (most recent call last):", *lines, f"EvalmakeError: {self}"]
+
+
+def _cut_at_evalmake(found: TracebackType | None) -> TracebackType | None:
+    """A traceback down to the first frame of evalmake, without that one."""
+    callers = []
+    while found is not None and not found.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        callers.append(found)
+        found = found.tb_next
+    cut: TracebackType | None = None
+    for one in reversed(callers):
+        cut = TracebackType(cut, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return cut
 
 
 def _restore_error(diagnostics: Iterable[Diagnostic], args: tuple[Any, ...]) -> EvalmakeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -74,6 +75,43 @@ def test_a_notebook_shows_only_frames_of_the_caller(tmp_path: Path) -> None:
     assert str(Path(evalmake.__file__).parent) not in shown
     assert "contextlib" not in shown
     assert shown.endswith(f"EvalmakeError: {raised.value}")
+
+
+def raise_from_an_error(folder: str) -> None:
+    """Raise something else from an error of evalmake."""
+    try:
+        fail_in_a_worker(folder)
+    except evalmake.EvalmakeError as error:
+        raise RuntimeError("no score") from error
+
+
+@pytest.mark.parametrize("depth", [1, 300])
+def test_what_was_raised_from_an_error_shows_only_frames_of_the_caller(tmp_path: Path, depth: int) -> None:
+    """An error that something else was raised from shows nothing of evalmake, in Python as in Jupyter."""
+
+    def go_deeper(left: int) -> None:
+        raise_from_an_error(str(tmp_path)) if left == 0 else go_deeper(left - 1)
+
+    with pytest.raises(RuntimeError) as raised:
+        go_deeper(depth)
+    cause = raised.value.__cause__
+    assert cause is not None
+    frames = [frame.name for frame in traceback.extract_tb(cause.__traceback__)]
+    assert frames == ["raise_from_an_error", "fail_in_a_worker"]
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "in fail_in_a_worker" in shown
+    assert str(Path(evalmake.__file__).parent) not in shown
+    assert "contextlib" not in shown
+    assert f"EvalmakeError: {cause}" in shown
+
+
+def test_a_traceback_can_be_replaced(tmp_path: Path) -> None:
+    """`with_traceback`, which libraries call, works on an error of evalmake."""
+    with pytest.raises(evalmake.EvalmakeError) as raised:
+        fail_in_a_worker(str(tmp_path))
+    assert raised.value.with_traceback(None).__traceback__ is None
+    raised.value.__traceback__ = raised.tb
+    assert [frame.name for frame in traceback.extract_tb(raised.value.__traceback__)][-1] == "fail_in_a_worker"
 
 
 def test_results_contain_names(results: evalmake.Results) -> None:
