@@ -22,6 +22,8 @@ from evalmake.executors.tar_archive import unpack
 from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Job
 
+_LAST = ".last"  # of an archive that is sent: a connection may be cut where the archive seems to end
+_EATEN = "do the files of its login shell, such as ~/.bashrc, read what is sent to commands?"
 _SMALL = 512  # KiB: a larger file is copied only when its job is over
 
 
@@ -92,11 +94,12 @@ class JobFolders:
                     tar.add(folder, folder.name)
                 for job, secrets in jobs:
                     self._pack(tar, job, secrets)
+                tar.addfile(tarfile.TarInfo(_LAST))
             spool.seek(0)
             names = " ".join(shlex.quote(name) for name in (*(j.id for j, _ in jobs), *(b.name for b in batches)))
             self.shell.run(
                 f"cd {shlex.quote(self.remote_root)} && umask 077 && rm -rf {new} && mkdir {new} && tar -x -p -C {new}"
-                f" && rm -rf {names} && (cd {new} && mv {names} ..) && rmdir {new}",
+                f" && rm {new}/{_LAST} && rm -rf {names} && (cd {new} && mv {names} ..) && rmdir {new}",
                 spool,
             )
 
@@ -104,9 +107,9 @@ class JobFolders:
         """Replace files of a running job, each as a whole, unless the folder is shared."""
         folder = self.remote_folder(id)
         for name, text in {} if self.is_shared else files.items():
-            content, path = text.replace(str(self.root / id), folder), shlex.quote(name)
-            command = f"cd {shlex.quote(folder)} && umask 077 && cat > {path}.tmp && mv {path}.tmp {path}"
-            self.shell.run(command, content.encode())
+            content = text.replace(str(self.root / id), folder).encode()
+            receive = _receive(f"{name}.tmp", name, len(content), "600")
+            self.shell.run(f"cd {shlex.quote(folder)} && umask 077 && {receive}", content)
 
     def _send_inputs(self, jobs: Iterable[Job]) -> None:
         """Copy the inputs that the cluster lacks, once for all jobs: their names come from their content."""
@@ -115,10 +118,12 @@ class JobFolders:
             return
         folder = shlex.quote(f"{self.remote_root}/{INPUTS}")
         lines = "".join(f"{name}\n" for name in wanted).encode()
-        text = f'cd {folder} && while read -r f; do [ -f "$f" ] || echo "$f"; done'
-        for name in self.shell.run(text, lines).decode().splitlines():
-            with wanted[name].open("rb") as content:
-                self.shell.run(f"cd {folder} && cat > .{name} && chmod 444 .{name} && mv .{name} {name}", content)
+        text = f'cd {folder} && while read -r f; do [ ! -f "$f" ] || echo "$f" $(wc -c < "$f"); done'
+        there = dict(line.split(" ", 1) for line in self.shell.run(text, lines).decode().splitlines())
+        for name, path in wanted.items():
+            if there.get(name) != str(size := path.stat().st_size):
+                with path.open("rb") as content:
+                    self.shell.run(f"cd {folder} && {_receive(f'.{name}', name, size, '444')}", content)
 
     def _pack(self, tar: tarfile.TarFile, job: Job, secrets: Mapping[str, str]) -> None:
         tar.add(job.workdir, job.id)
@@ -158,6 +163,8 @@ class JobFolders:
         for line in self.shell.run(text, listed).decode(errors="replace").splitlines():
             id, status, cluster_job = line.split("|")
             found[id] = FolderState(int(status) if status.isdigit() else None, cluster_job)
+        if len(found) < len(set(ids)):
+            raise ConnectionError(f"{self.shell.place} does not tell of each job: {_EATEN}")
         return found
 
     def copy_small_files(self, ids: Collection[str], names: Iterable[str]) -> None:
@@ -233,6 +240,15 @@ class JobFolders:
         """Remove the files of secrets from a job's folder on this host."""
         for name in (SECRETS, SIDECAR_SECRETS):
             (self.root / id / name).unlink(missing_ok=True)
+
+
+def _receive(new: str, name: str, size: int, mode: str) -> str:
+    """The command that makes a file of its input: of the whole of it, also if the connection is cut, or not at all."""
+    new, name = shlex.quote(new), shlex.quote(name)
+    return (
+        f'cat > {new} && if [ "$(wc -c < {new})" -eq {size} ]; then chmod {mode} {new} && mv -f {new} {name};'
+        f" else rm -f {new}; echo {shlex.quote(f'a file arrived incomplete: {_EATEN}')} >&2; exit 1; fi"
+    )
 
 
 def _make_folder(job: Job, is_shared: bool) -> None:

@@ -26,10 +26,12 @@ _SLURM_PREFIXES = ("SLURM_CONF", "SLURM_JWT", "MODULE")  # not SBATCH_: it would
 _OPTIONS = ("ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4")
 _SSH_FAILED = 255  # the exit status of ssh itself
 _CHUNK = 1 << 20
+_NO_REASONS = ("Exiting with failure status due to previous errors", "exiting now", "Skipping to next header")
+"""What tar says after the reason for its failure."""
 
 
 class CommandFailed(OSError):
-    """A command ended with a status other than 0; the text is the last line that it printed."""
+    """A command ended with a status other than 0; the text is the last line that says why."""
 
 
 class Shell:
@@ -151,7 +153,8 @@ class Shell:
         if status == 0:
             return
         lines = [line.strip() for line in errors.decode(errors="replace").splitlines()]
-        last = next((line for line in reversed(lines) if line), f"exit status {status}")
+        reasons = [line for line in lines if line and not line.endswith(_NO_REASONS)]
+        last = [f"exit status {status}", *reasons][-1]
         if self.host is not None and status == _SSH_FAILED:
             raise ConnectionError(f"{self.place} cannot be reached: {last}")
         raise CommandFailed(last)
