@@ -1,4 +1,4 @@
-"""What public benchmarks require of you, as the catalog lists it: a judge, or a variable with a key.
+"""What public benchmarks require of you, and whom they ask by themselves, as the catalog lists it.
 
 The catalog is not always right, so this is a note and never an error.
 """
@@ -21,6 +21,16 @@ def missing_catalog_requirements(project: Project, nodes: Iterable[Node]) -> dic
         held = getattr(project.executors[executor].settings, "secrets", {})
         env = {**held, **project.executors[executor].block.env, **benchmark.block.env}
         for variable in catalog.missing_requirements(benchmark.fields.values, env):
-            what = f"{variable} in the `env` of executor `{executor}`" if variable else "`judge = MODEL`"
-            found.setdefault(what, []).append(benchmark.name)
+            found.setdefault(f"{variable} in the `env` of executor `{executor}`", []).append(benchmark.name)
+    return found
+
+
+def asked_past_the_gateway(nodes: Iterable[Node]) -> dict[str, list[str]]:
+    """Whom harnesses ask by themselves: without evalmake's cache and counts -> the benchmarks that do."""
+    found: dict[str, list[str]] = {}
+    for node in first_of_each(nodes, lambda n: n.evaluation.benchmark.name):
+        benchmark = node.evaluation.benchmark
+        if benchmark.block.harness == "nemo":
+            for asked in catalog.find_asked(benchmark.fields.values):
+                found.setdefault(asked, []).append(benchmark.name)
     return found

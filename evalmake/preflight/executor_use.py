@@ -10,8 +10,10 @@ from evalmake.plugin_api.executor import ChecksUse
 from evalmake.preflight.context import GraphContext
 
 _CHOOSES_A_JUDGE = re.compile(
-    r"(OPENAI|AZURE|ANTHROPIC)_\w*(BASE|URL|MODEL|ENDPOINT|DEPLOYMENT|VERSION)\w*|(\w+_)?JUDGE(_\w+)?"
+    r"(OPENAI|AZURE|ANTHROPIC|MEGABENCH)_\w*(BASE|URL|MODEL|ENDPOINT|DEPLOYMENT|VERSION)\w*|(\w+_)?JUDGE(_\w+)?|LOCAL_LLM"
 )
+_IS_A_KEY = re.compile(r"(\w+_)?(KEY|TOKEN|SECRET|ID|PASSWORD)")
+"""What a secret may be: it says who asks a judge, and not which."""
 
 
 def check_executor_use(context: GraphContext, diagnostics: Diagnostics) -> None:
@@ -32,7 +34,8 @@ def check_judges_of_executors(context: GraphContext, diagnostics: Diagnostics) -
         chosen = [
             variable
             for variable, value in executor.block.env.items()
-            if _CHOOSES_A_JUDGE.fullmatch(variable) and not isinstance(value, SecretRef)
+            if _CHOOSES_A_JUDGE.fullmatch(variable)
+            and not (isinstance(value, SecretRef) and _IS_A_KEY.fullmatch(variable))
         ]
         for variable in chosen:
             diagnostics.error(

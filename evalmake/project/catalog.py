@@ -43,6 +43,7 @@ class Entry(NamedTuple):
     variables: tuple[str, ...]
     keys: Mapping[str, Any]
     lacks: tuple[str, ...] = ()  # of `judge` and `limit`, what its command has no place for
+    asks: tuple[str, ...] = ()  # whom else than the model and `judge` it asks, whatever you declare
 
     @property
     def harness(self) -> str:
@@ -98,7 +99,7 @@ def read_entries() -> Mapping[str, Entry]:
     found = {}
     for line in (catalog_folder() / INDEX).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        lists = {key: tuple(row[key]) for key in ("requires", "variables", "lacks")}
+        lists = {key: tuple(row.get(key, ())) for key in ("requires", "variables", "lacks", "asks")}
         found[row["name"]] = Entry(**row | lists)
     return found
 
@@ -157,7 +158,7 @@ def suggest_benchmarks(name: str) -> list[str]:
 
 
 def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> list[str]:
-    """The variables that the catalog says a benchmark requires and `env` does not have; "" stands for a judge.
+    """The variables that the catalog says a benchmark requires and `env` does not have.
 
     What a declaration says otherwise than the catalog is its own affair.
     """
@@ -165,21 +166,41 @@ def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> lis
     if entry is None:
         return []
     theirs, ours = entry.keys.get("extra", {}), values.get("extra") or {}
-    judged = bool(values.get("judge")) or theirs.get("judge") != ours.get("judge")
-    keys = set(_find_texts(theirs)) - set(_find_texts(ours))
-    keys |= set(_find_texts(theirs.get("judge"))) if judged else set()
-    found = [name for name in entry.variables if name not in env and name not in keys]
-    alone = not set(entry.variables) - {TOKEN}  # a judge with a key is reported by its key
-    return [
-        *found,
-        *([""] if _takes_judge(entry) and alone and not judged else []),
-    ]
+    replaced = set(_find_texts(theirs).values()) - set(_find_texts(ours).values())
+    return [name for name in entry.variables if name not in env and name not in replaced]
 
 
-def _takes_judge(entry: Entry) -> bool:
-    """Whether a benchmark requires a judge that you can name by `judge = MODEL`."""
-    takes = "azure_judge" in entry.keys or "judge" in entry.keys.get("extra", {})
-    return takes and "judge" in entry.requires and "judge" not in entry.lacks
+def requires_judge(values: Mapping[str, Any]) -> bool:
+    """Whether a benchmark is graded by a judge that you can name by `judge = MODEL`."""
+    entry = _find_entry(values)
+    if entry is None or "judge" not in entry.requires or "judge" in entry.lacks:
+        return False
+    return "azure_judge" in entry.keys or "judge" in entry.keys.get("extra", {})
+
+
+def find_asked(values: Mapping[str, Any]) -> list[str]:
+    """Whom a benchmark asks past the gateway, as the catalog knows it and as its `extra` says; not its judge.
+
+    What `extra` does not say is as in the harness's own configuration, which the catalog repeats.
+    """
+    entry = _find_entry(values)
+    theirs = _find_texts(entry.keys.get("extra", {})) if entry else {}
+    found = theirs | _find_texts(values.get("extra") or {})
+    asked = [text for path, text in found.items() if path[0] != "judge" and text.startswith(("http://", "https://"))]
+    return list(dict.fromkeys([*(entry.asks if entry else ()), *asked]))
+
+
+def _find_texts(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
+    """The texts in a value by their paths."""
+    if isinstance(value, str):
+        return {path: value}
+    found: dict[tuple[str, ...], str] = {}
+    entries = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    )
+    for key, item in entries:
+        found |= _find_texts(item, (*path, str(key)))
+    return found
 
 
 def find_lacks(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -205,13 +226,6 @@ def _find_entry(values: Mapping[str, Any]) -> Entry | None:
 @cache
 def _index_by_task() -> Mapping[tuple[str, str], Entry]:
     return {(entry.keys["image"], entry.keys["task"]): entry for entry in read_entries().values()}
-
-
-def _find_texts(value: Any) -> list[str]:
-    """Yield every text in a value, at any depth."""
-    if isinstance(value, Mapping):
-        return [text for item in value.values() for text in _find_texts(item)]
-    return [value] if isinstance(value, str) else []
 
 
 def find_counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:

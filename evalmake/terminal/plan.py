@@ -43,12 +43,18 @@ def render_plan(
     return "\n".join([*lines, *(wrap_text(note, columns) for note in notes if note)])
 
 
-def render_requirements(unpinned: Sequence[str], unset: Sequence[str], unmet: Mapping[str, Sequence[str]]) -> list[str]:
-    """Lines for inputs that are not pinned, secrets without a value, and what benchmarks need and lack."""
+def render_requirements(
+    unpinned: Sequence[str],
+    unset: Sequence[str],
+    unmet: Mapping[str, Sequence[str]],
+    asked: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Lines for inputs that are not pinned, secrets without a value, what benchmarks lack, and whom else they ask."""
     lines = [f"unpinned: {_first(unpinned, 2)}; `evalmake pin` locks them"] if unpinned else []
     if unset:
         lines.append(f"unset: {', '.join(unset)}; `export NAME=...`, or `keyring set evalmake NAME`")
-    return lines + [f"unmet: {what}, required by {_first(names, 3)}" for what, names in unmet.items()]
+    lines += [f"unmet: {what}, required by {_first(names, 3)}" for what, names in unmet.items()]
+    return lines + [f"past the gateway: {whom}, asked by {_first(names, 3)}" for whom, names in asked.items()]
 
 
 def _first(names: Sequence[str], most: int) -> str:

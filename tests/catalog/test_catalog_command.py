@@ -33,11 +33,11 @@ def test_without_a_pattern_it_lists_all(project: Project) -> None:
     [
         (
             ["aime-2024"],
-            ["codec.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024", "simple-evals.aime-2024-nemo"],
+            ["codec.aime-2024", "simple-evals.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024-nemo"],
         ),
         (
             ["AIME_2024"],
-            ["codec.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024", "simple-evals.aime-2024-nemo"],
+            ["codec.aime-2024", "simple-evals.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024-nemo"],
         ),
         (["*.aime-2024"], ["codec.aime-2024", "simple-evals.aime-2024"]),
         (["gpqa", "--endpoint", "completions", "--requires", "logprobs"], ["lm-evaluation-harness.gpqa"]),
@@ -47,6 +47,7 @@ def test_without_a_pattern_it_lists_all(project: Project) -> None:
             [
                 "hle.hle",
                 "hle.hle-aa-v2",
+                "nemo-skills.ns-hle",
                 "nemo-skills.ns-hle-aa",
                 "safety-eval.aegis-v2",
                 "safety-eval.aegis-v2-completions",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Command
 from evalmake.project.catalog import (
     catalog_folder,
+    find_asked,
     find_keys,
     harness_names,
     missing_requirements,
     read_entries,
+    requires_judge,
     wheel_names,
 )
 from evalmake.workspace import Workspace
@@ -40,7 +44,7 @@ ROUTES = {
     "completions": "/completions",
     "embedding": "/embeddings",
 }
-AIME = "benchmark = simple-evals.aime-2025"
+MGSM = "benchmark = simple-evals.mgsm"
 
 
 def asked(name: str, model: str, benchmark: str) -> str:
@@ -63,7 +67,7 @@ def command(node: Node) -> Command:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
     """An evaluation of every benchmark of the catalog, by the benchmark's name; with a judge where it must have one."""
     kinds: dict[str, list[str]] = {}
-    judged = {entry.name: f"judged-{entry.name}" for entry in read_entries().values() if "azure_judge" in entry.keys}
+    judged = {entry.name: f"judged-{entry.name}" for entry in read_entries().values() if requires_judge(entry.keys)}
     for entry in read_entries().values():
         kinds.setdefault(entry.endpoint, []).append(judged.get(entry.name, entry.name))
     evals = [asked(f"of-{k}", k, f"benchmark in [{', '.join(n)}]") for k, n in kinds.items()]
@@ -84,13 +88,15 @@ def test_a_declaration_is_what_the_index_says(everything: dict[str, Node]) -> No
     """Also what a file says only once, in its defaults; and its command says the same, and asks there."""
     for entry in read_entries().values():
         values = unlike(everything[entry.name].evaluation.benchmark.fields.values)
-        assert values.pop("judge", None) == ("chat" if "azure_judge" in entry.keys else None), entry.name
+        judged = requires_judge(entry.keys)
+        assert values.pop("judge", None) == ("chat" if judged else None), entry.name
         assert values == entry.keys, entry.name
         rendered = command(everything[entry.name])
         made = json.loads(rendered.files["run_config.json"])
         params = entry.keys.get("params", {})
         names = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
         given = {key: params[ours] for key, ours in names.items() if ours in params}
+        switches = entry.keys.get("extra", {}) if judged else {}
         more = {"task": entry.keys.get("inner"), "request_timeout": entry.keys.get("request_timeout")}
         assert made["config"] == {
             "type": entry.keys["task"],
@@ -98,12 +104,54 @@ def test_a_declaration_is_what_the_index_says(everything: dict[str, Node]) -> No
                 **given,
                 **{key: value for key, value in more.items() if value is not None},
                 "max_retries": 1,
-                "extra": entry.keys.get("extra", {}),
+                "extra": entry.keys.get("extra", {}) | ({"judge_support": True} if "judge_support" in switches else {}),
             },
         }, entry.name
         assert made["target"]["api_endpoint"]["type"] == entry.endpoint, entry.name
         assert rendered.argv == ("/bin/sh", "-eu", "nemo.sh"), entry.name
         assert f'--model_url "$EVALMAKE_MODEL_URL{ROUTES[entry.endpoint]}" \\\n' in rendered.files["nemo.sh"]
+
+
+def test_nobody_is_asked_past_the_gateway_unsaid(everything: dict[str, Node], tmp_path: Path) -> None:
+    """A task with a judge of its own is refused without yours, and led to yours; of others you are told before."""
+    wanted = {name for name, entry in read_entries().items() if requires_judge(entry.keys)}
+    with pytest.raises(EvalmakeError) as refused:
+        nodes(tmp_path, ask_all(wanted))
+    said = [each.message for each in refused.value.diagnostics]
+    assert wanted == {text.split("`")[1] for text in said if text.endswith(", past the gateway")}
+    for entry in read_entries().values():
+        made = command(everything[entry.name])
+        extra = json.loads(made.files["run_config.json"])["config"]["params"]["extra"]
+        judge, rest = extra.get("judge", {}), {key: value for key, value in extra.items() if key != "judge"}
+        led = "_JUDGE_URL" in made.files["nemo.sh"]
+        assert led == (entry.name in wanted), entry.name
+        assert led or judge.get("enabled") is False or not set(judge) & {"url", "model", "api_key"}, entry.name
+        assert set(re.findall(r'https?://[^"]*', json.dumps(rest))) <= set(find_asked(entry.keys)), entry.name
+        others = {"judge", "user"} & set(entry.requires)
+        assert not others or led or find_asked(entry.keys), entry.name
+
+
+def test_what_each_task_with_a_judge_does() -> None:
+    """Those that need yours, those that ask somebody else, and those that take none."""
+    kinds: dict[str, list[str]] = {}
+    for name, entry in read_entries().items():
+        if requires_judge(entry.keys):
+            kinds.setdefault("needs `judge`", []).append(name)
+        elif asked := find_asked(entry.keys):
+            kinds.setdefault(f"asks {', '.join(asked)}", []).append(name)
+        elif "judge" not in entry.lacks and "judge" in entry.keys.get("extra", {}):
+            kinds.setdefault("asks no judge unless there is `judge`", []).append(name)
+    text = "".join(f"{kind}\n" + "".join(f"  {name}\n" for name in names) for kind, names in kinds.items())
+    check_golden(GOLDEN / "judges.txt", text)
+
+
+def ask_all(names: Iterable[str]) -> str:
+    """An Evalfile with an evaluation of each benchmark."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(read_entries()[name].endpoint, []).append(name)
+    evals = [asked(f"of-{k}", k, f"benchmark in [{', '.join(n)}]") for k, n in kinds.items()]
+    return 'include "catalog:*"' + MODELS + "".join(evals)
 
 
 def unlike(value: Any) -> Any:
@@ -130,8 +178,8 @@ def test_a_command_of_each_harness(everything: dict[str, Node], harness: str) ->
 
 def test_one_file_is_enough(tmp_path: Path) -> None:
     """Included by its harness's name, a benchmark is there by its own."""
-    (node,) = nodes(tmp_path, f'include "catalog:simple-evals"{MODELS}{asked("e", "chat", AIME)}').values()
-    assert node.evaluation.benchmark.block.task == "AIME_2025"
+    (node,) = nodes(tmp_path, f'include "catalog:simple-evals"{MODELS}{asked("e", "chat", MGSM)}').values()
+    assert node.evaluation.benchmark.block.task == "mgsm"
     assert node.evaluation.params == {"temperature": 0.0, "top_p": 1e-05, "max_tokens": 16384}
 
 
@@ -181,7 +229,7 @@ def test_a_judge_is_told_in_the_harnesses_words(tmp_path: Path) -> None:
 
 def test_its_pin_is_that_of_its_bytes(tmp_path: Path) -> None:
     """An audit pins the file of the catalog as it pins any other include."""
-    text = f"settings {{ pinned = [includes, images] }}{MODELS}{asked('e', 'chat', AIME)}"
+    text = f"settings {{ pinned = [includes, images] }}{MODELS}{asked('e', 'chat', MGSM)}"
     sha = hashlib.sha256((catalog_folder() / "simple-evals.evalfile").read_bytes()).hexdigest()
     assert nodes(tmp_path, f'include "catalog:simple-evals" sha256:{sha}\n{text}')
     with pytest.raises(EvalmakeError, match=r"`catalog:simple-evals` differs from the file"):
@@ -193,18 +241,18 @@ def test_its_pin_is_that_of_its_bytes(tmp_path: Path) -> None:
 def test_only_what_is_asked_for_must_be_pinned(tmp_path: Path) -> None:
     """Two images are known by a tag alone: a demand for pins minds them where they would run."""
     text = f'include "catalog:*"\nsettings {{ pinned = [images] }}{MODELS}'
-    assert nodes(tmp_path, text + asked("e", "chat", AIME))
+    assert nodes(tmp_path, text + asked("e", "chat", MGSM))
     with pytest.raises(EvalmakeError, match=r"rag_retriever_eval:25\.08\.1` is not pinned"):
         nodes(tmp_path, text + asked("e", "chat", "benchmark = rag-retriever-eval.rag"))
     child = "benchmark mine from rag-retriever-eval.rag { }\n"
     with pytest.raises(EvalmakeError, match=r"rag_retriever_eval:25\.08\.1` is not pinned"):
-        nodes(tmp_path, text + child + asked("e", "chat", AIME))
+        nodes(tmp_path, text + child + asked("e", "chat", MGSM))
 
 
 def test_speed_is_the_models_and_the_gateways(tmp_path: Path) -> None:
     """How many are asked at a time is the model's `concurrency`, and nothing is asked for twice."""
     text = f'include "catalog:simple-evals"{MODELS}model fast {{ concurrency = 64 }}\n'
-    (node,) = nodes(tmp_path, text + asked("e", "fast", AIME)).values()
+    (node,) = nodes(tmp_path, text + asked("e", "fast", MGSM)).values()
     params = json.loads(command(node).files["run_config.json"])["config"]["params"]
     assert (params["parallelism"], params["max_retries"]) == (64, 1)
 
@@ -223,7 +271,7 @@ def test_wheels_have_the_same_benchmarks(tmp_path: Path) -> None:
     entries = [entry for entry in read_entries().values() if entry.harness in wheel_names()]
     text = f'include "catalog:wheels/*"{HERE}'
     for at, entry in enumerate(entries):
-        judge = ", judge = chat" if "azure_judge" in entry.keys and "judge" in entry.requires else ""
+        judge = ", judge = chat" if requires_judge(entry.keys) else ""
         text += f"benchmark b{at} from {entry.name} {{ env = {{ N = {at} }}{judge} }}\n"
         text += f"eval e{at} {{ model = {entry.endpoint}, benchmark = b{at}, executor = here }}\n"
     found = {node.evaluation.eval: node.evaluation.benchmark for node in nodes(tmp_path, text).values()}
@@ -236,10 +284,12 @@ def test_wheels_have_the_same_benchmarks(tmp_path: Path) -> None:
 
 
 def test_a_wheel_needs_what_its_image_does(tmp_path: Path) -> None:
-    """The variable of a judge's key is missed without a container, too."""
-    text = f'include "catalog:wheels/simple-evals"{HERE}'
-    (node,) = nodes(tmp_path, text + f"eval e {{ model = chat, {AIME}, executor = here }}").values()
-    assert missing_requirements(node.evaluation.benchmark.fields.values, ()) == ["JUDGE_API_KEY"]
+    """The variable of a user's key is missed without a container, too, and a judge is needed."""
+    text = f'include "catalog:wheels/*"{HERE}eval e {{ model = chat, benchmark = NAME, executor = here }}'
+    (node,) = nodes(tmp_path, text.replace("NAME", "tau2-bench.tau2-bench-retail")).values()
+    assert missing_requirements(node.evaluation.benchmark.fields.values, ()) == ["USER_API_KEY"]
+    with pytest.raises(EvalmakeError, match="needs `judge`"):
+        nodes(tmp_path, text.replace("NAME", "simple-evals.aime-2025"))
 
 
 def test_a_wheel_that_is_not_there_leads_to_its_image(tmp_path: Path, project: Project) -> None:
@@ -247,7 +297,7 @@ def test_a_wheel_that_is_not_there_leads_to_its_image(tmp_path: Path, project: P
     with pytest.raises(EvalmakeError, match="the catalog has no `wheels/codec`") as raised:
         nodes(tmp_path, f'include "catalog:wheels/codec"{HERE}')
     assert "include `catalog:codec`, its image" in str(raised.value.diagnostics[0].help)
-    text = f'include "catalog:simple-evals"{HERE}eval e {{ model = chat, {AIME}, executor = here }}'
+    text = f'include "catalog:simple-evals"{HERE}eval e {{ model = chat, {MGSM}, executor = here }}'
     project.write("Evalfile", text)
     ended = project.run("-n", status=None)
     assert 'or do without images: include "catalog:wheels/simple-evals"' in ended.stderr

@@ -24,6 +24,9 @@ eval e { model = m, benchmark = b, EVAL }
 """
 
 
+HERS = '{ url = "https://j/v1/x", model_id = "gpt", api_key = "J_KEY" }'
+
+
 def command(folder: Path, benchmark: str, eval: str = "limit = 5", api: str = "chat") -> Command:
     """The command of the one cell; EvalmakeError where it is refused."""
     text = EVALFILE.replace("API", api).replace("BENCHMARK", benchmark).replace("EVAL", eval)
@@ -99,6 +102,26 @@ def test_an_endpoint_is_told_with_its_route(tmp_path: Path, api: str, endpoint: 
     assert f'--model_url "$EVALMAKE_MODEL_URL{route}"' in made.files["nemo.sh"]
 
 
+def test_a_refused_judge_is_one_that_you_can_declare(tmp_path: Path) -> None:
+    """The help has its address, name and key, without the end that the harness needs in the address."""
+    with pytest.raises(EvalmakeError) as refused:
+        command(tmp_path, f'task = "x.y", judge_route = "/x", extra = {{ judge = {HERS} }}')
+    model = 'model judge { endpoint = "https://j/v1", name = "gpt", api_key = secret("J_KEY") }'
+    assert refused.value.diagnostics[0].help[0] == f"its own would be `{model}`"
+
+
+def test_a_judge_is_switched_on(tmp_path: Path) -> None:
+    """Where the harness has it off, it would grade without; where it is off and not yours, nobody is asked."""
+    for off, on in (("judge_support = false", {"judge_support": True}), ("judge = { enabled = false }", None)):
+        extra = on or {"judge": {"enabled": True}}
+        made = command(tmp_path, f'task = "x.y", judge = other, extra = {{ {off} }}')
+        assert config(made)["config"]["params"]["extra"] == extra
+        alone = command(tmp_path, f'task = "x.y", extra = {{ {off} }}')
+        assert config(alone)["config"]["params"]["extra"] != extra
+    off = 'judge_support = false, judge = { url = "https://j/v1" }'
+    assert "JUDGE_URL" not in command(tmp_path, f'task = "x.y", extra = {{ {off} }}').files["nemo.sh"]
+
+
 def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
     """Its address, name and key are only known to the job."""
     assert "judge" not in command(tmp_path, 'task = "x.y"').files["nemo.sh"].replace("_JUDGE_", "")
@@ -128,6 +151,13 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
         ),
         ('task = "vlmevalkit.ai2d_judge"', "limit = 5", "vlm", "needs `judge`"),
         ('task = "x.y", azure_judge = true', "limit = 5", "chat", "needs `judge`"),
+        ('task = "simple_evals.simpleqa"', "limit = 5", "chat", "would ask a judge of its own, past the gateway"),
+        (
+            f'task = "x.y", extra = {{ judge = {HERS} }}',
+            "limit = 5",
+            "chat",
+            "would ask https://j/v1/x, past the gateway",
+        ),
         ('task = "vlmevalkit.chartqa", judge = other', "limit = 5", "vlm", "takes no `judge`"),
         ('task = "x.y", means = { a = "b" }', "limit = 5", "chat", "`a` lists no names of metrics"),
     ],

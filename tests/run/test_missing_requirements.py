@@ -10,6 +10,7 @@ CATALOG = """
 include "catalog:hle"
 include "catalog:mtbench"
 include "catalog:simple-evals"
+include "catalog:tau2-bench"
 executor box {{ backend = docker, env = {{ {env} }} }}
 model m {{ endpoint = "http://127.0.0.1:9/v1", name = "m" }}
 model j {{ endpoint = "http://127.0.0.1:9/v1", name = "j", api_key = secret("J_KEY") }}
@@ -17,8 +18,10 @@ model j {{ endpoint = "http://127.0.0.1:9/v1", name = "j", api_key = secret("J_K
 eval e {{ model = m, benchmark in [{benchmarks}], executor = box }}
 """
 BOX = "in the `env` of executor `box`, required by"
-HERS = 'extra = { judge = { api_key = "HER_KEY" } }'
+HERS = 'extra = { user = { api_key = "HER_KEY" } }'
 AIME = "simple-evals.aime-2025"
+TAU = "tau2-bench.tau2-bench-retail"
+NVIDIA = "past the gateway: https://integrate.api.nvidia.com/v1/chat/completions, asked by"
 HLE = "benchmark h from hle.hle { judge = m }"
 
 
@@ -33,7 +36,7 @@ def needs(project: Project, benchmarks: str, more: str = "", env: str = "", **gi
     """The lines of a plan that say what it needs."""
     project.write("Evalfile", CATALOG.format(env=env, more=more, benchmarks=benchmarks))
     said = project.run("-n", env=given).stdout.splitlines()
-    return [line for line in said if line.startswith(("unset: ", "unmet: "))]
+    return [line for line in said if line.startswith(("unset: ", "unmet: ", "past the gateway: "))]
 
 
 @pytest.mark.parametrize(
@@ -42,21 +45,26 @@ def needs(project: Project, benchmarks: str, more: str = "", env: str = "", **gi
         ("h", HLE, "", [f"unmet: HF_TOKEN {BOX} h"]),
         ("h", HLE, 'HF_TOKEN = "of mine"', []),
         (
-            f"h, aa, {AIME}",
+            f"h, aa, {TAU}",
             f"{HLE}\nbenchmark aa from hle.hle-aa-v2 {{ judge = m }}",
             "",
-            [f"unmet: HF_TOKEN {BOX} h, aa", f"unmet: JUDGE_API_KEY {BOX} {AIME}"],
+            [f"unmet: HF_TOKEN {BOX} h, aa", f"unmet: USER_API_KEY {BOX} {TAU}", f"{NVIDIA} {TAU}"],
         ),
         ("b", f"benchmark b from {AIME} {{ judge = m }}", "", []),
-        ("b", f"benchmark b from {AIME} {{ {HERS} }}", "", []),
-        ("b", f"benchmark _b from {AIME} {{ }}\nbenchmark b from _b {{ }}", "", [f"unmet: JUDGE_API_KEY {BOX} b"]),
-        ("mtbench.mtbench", "", "", ["unmet: `judge = MODEL`, required by mtbench.mtbench"]),
+        ("b", f"benchmark b from {TAU} {{ {HERS} }}", "", [f"{NVIDIA} b"]),
+        ("b", f"benchmark b from {TAU} {{ {HERS}, judge = m }}", "", [f"{NVIDIA} b"]),
+        (
+            "b",
+            f"benchmark _b from {TAU} {{ }}\nbenchmark b from _b {{ }}",
+            "",
+            [f"unmet: USER_API_KEY {BOX} b", f"{NVIDIA} b"],
+        ),
         ("b", "benchmark b from mtbench.mtbench { judge = m }", "", []),
         ("simple-evals.mgsm", "", "", []),
     ],
 )
 def test_what_the_catalog_requires(project: Project, benchmarks: str, more: str, env: str, said: list[str]) -> None:
-    """A variable that the executor does not give, or a judge; what a declaration replaces is its own."""
+    """A variable that the executor does not give, and whom else the harness asks; what is replaced is your own."""
     assert needs(project, benchmarks, more, env) == said
 
 

@@ -23,6 +23,13 @@ from pydantic import BeforeValidator
 
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.log_errors import holds_text
+from evalmake.harnesses.nemo.judges import (
+    AZURE_JUDGE,
+    build_extra,
+    build_judge_arguments,
+    check_judge,
+    has_azure_judge,
+)
 from evalmake.harnesses.nemo.results import read_run
 from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
@@ -92,21 +99,6 @@ set -eu
 _CLEANUP = """\
 trap 'status=$?; set +eu; . "${{config%/*}}/cleanup.sh"; exit $status' EXIT
 """
-_JUDGE = """ \\
-    --overrides "config.params.extra.judge.url=$EVALMAKE_JUDGE_URL{route},\\
-config.params.extra.judge.model_id={name},\\
-config.params.extra.judge.{key}=EVALMAKE_JUDGE_API_KEY"
-"""
-
-
-_AZURE_JUDGE = """\
-export AZURE_OPENAI_ENDPOINT="$EVALMAKE_JUDGE_URL" AZURE_OPENAI_API_KEY="$EVALMAKE_JUDGE_API_KEY" \\
-    AZURE_OPENAI_DEPLOYMENT_NAME=gpt-4o OPENAI_API_VERSION=2024-10-21 \\
-    OPENAI_API_BASE="$EVALMAKE_JUDGE_URL/chat/completions" OPENAI_API_KEY=sk-none \\
-    OPENAI_TOKEN_URL="$EVALMAKE_JUDGE_URL" OPENAI_CLIENT_ID=none OPENAI_CLIENT_SECRET=none OPENAI_SCOPE=none
-"""
-"""VLMEvalKit gives its judge up unless OPENAI_API_KEY looks like a key. Both ask for a token at OPENAI_TOKEN_URL; there
-is none, and then they take Azure's key. OPENAI_API_BASE leads nowhere else where somebody turned Azure off."""
 _PASS_AT_1 = re.compile(r"_pass_at_1(_avg-of-\d+)?")
 """NeMo Skills' name of a mean over samples, whose number it has if there are several."""
 _NOT_JUDGED = "will use exact matching for evaluation"
@@ -190,7 +182,7 @@ class NemoHarness:
             "run_config.json": json.dumps(_build_run_config(evaluation), indent=1, ensure_ascii=False),
             "nemo.sh": _SCRIPT.format(
                 route=_ROUTES[endpoint],
-                judge=_build_judge_arguments(evaluation.benchmark),
+                judge=build_judge_arguments(evaluation.benchmark, settings),
                 port=_PORT.format() if settings.proxy else "",
                 before=_build_start(evaluation.benchmark),
             ),
@@ -209,7 +201,7 @@ class NemoHarness:
         meant = [key for key in config if key not in ("parallelism", "max_retries", "request_timeout", "extra")]
         settings = _settings_of(evaluation.benchmark)
         meant += [f"extra.{key}" for key in config["extra"]]
-        is_azure = _has_azure_judge(evaluation.benchmark)
+        is_azure = has_azure_judge(evaluation.benchmark, settings)
         meant += ["extra.judge"] if settings.judge and not is_azure else []
         if settings.judge and is_azure and holds_text(outputs.parent / "log", _NOT_JUDGED):
             return Outcome(error="the harness gave its judge up, and graded without it: see the log")
@@ -218,7 +210,8 @@ class NemoHarness:
     @staticmethod
     def renames_judge(benchmark: Declaration) -> bool:
         """Whether requests to the judge carry another name than its own."""
-        return _settings_of(benchmark).judge_name is not None or _has_azure_judge(benchmark)
+        settings = _settings_of(benchmark)
+        return settings.judge_name is not None or has_azure_judge(benchmark, settings)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
@@ -243,7 +236,7 @@ class NemoHarness:
                 help=_suggest_alternatives(cell, endpoint, models),
             )
         _check_lacks(cell, diagnostics)
-        _check_judge(cell, diagnostics)
+        check_judge(cell, _settings_of(cell.benchmark), diagnostics)
         _check_repeats(cell, diagnostics)
         for key in cell.params:
             if key not in _RENAMED_PARAMS:
@@ -277,24 +270,6 @@ def _check_lacks(cell: Evaluation, diagnostics: Diagnostics) -> None:
             cell.benchmark.fields.spans["judge",].value,
             about=about,
             help=["see `evalmake catalog show` for what grades it; `extra` holds the harness's own parameters"],
-        )
-
-
-def _has_azure_judge(benchmark: Declaration) -> bool:
-    """Whether the harness asks its judge as Azure OpenAI."""
-    told = _settings_of(benchmark).azure_judge
-    return find_keys(benchmark.fields.values).get("azure_judge", False) is True if told is None else told
-
-
-def _check_judge(cell: Evaluation, diagnostics: Diagnostics) -> None:
-    """Check that a task which asks Azure by itself has a judge: its own would be asked past the gateway."""
-    if _has_azure_judge(cell.benchmark) and not _settings_of(cell.benchmark).judge:
-        diagnostics.error(
-            "missing-key",
-            f"benchmark `{cell.benchmark.name}` needs `judge`: the harness would ask Azure OpenAI, past the gateway",
-            cell.benchmark.span,
-            about=f"eval {cell.eval}",
-            help=[f"write `benchmark mine from {cell.benchmark.name} {{ judge = MODEL }}`"],
         )
 
 
@@ -341,21 +316,11 @@ def _suggest_alternatives(cell: Evaluation, endpoint: str, models: Mapping[str, 
     ]
 
 
-def _build_judge_arguments(benchmark: Declaration) -> str:
-    """Build the arguments that name the judge; empty without one, and where variables name it."""
-    settings = _settings_of(benchmark)
-    if not settings.judge or _has_azure_judge(benchmark):
-        return ""
-    key = settings.judge_key or "api_key"
-    name = settings.judge_name or "$EVALMAKE_JUDGE_NAME"
-    return _JUDGE.format(route=settings.judge_route, key=key, name=name).rstrip("\n")
-
-
 def _build_start(benchmark: Declaration) -> str:
     """Build what stands before the command: a shell that has to clean up stays, another becomes the harness."""
     settings = _settings_of(benchmark)
     setup = _SETUP.format() if settings.setup else ""
-    setup += _AZURE_JUDGE if settings.judge and _has_azure_judge(benchmark) else ""
+    setup += AZURE_JUDGE if settings.judge and has_azure_judge(benchmark, settings) else ""
     return _CLEANUP.format() + setup if settings.cleanup else f"{setup}exec "
 
 
@@ -385,7 +350,7 @@ def _build_run_config(evaluation: Evaluation) -> dict[str, Any]:
         "config": {
             "type": evaluation.benchmark.block.task,
             "params": {key: value for key, value in given.items() if value is not None}
-            | {"extra": settings.extra or {}},
+            | {"extra": build_extra(settings)},
         },
         "target": {
             "api_endpoint": {

@@ -55,7 +55,8 @@ def main(folder: Path) -> None:
             write(folder / WHEELS / name, evalfile(head_of_wheel(harness, own_words, wheel, others), others))
         index += entries
     assert len({entry.name for entry in index}) == len(index) == len(tasks)
-    rows = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in index]
+    told = [{key: value for key, value in entry._asdict().items() if value or key != "asks"} for entry in index]
+    rows = [json.dumps(row, ensure_ascii=False) + "\n" for row in told]
     (folder / INDEX).write_text("".join(rows), encoding="utf-8")
 
 
@@ -103,7 +104,8 @@ def entry_of(
     own |= {"azure_judge": True} if words.get("azure_judge") and "judge" in needs else {}
     keys = keys_of(task, harness) | own | headline_of(task, headlines)
     lacks = tuple(words.get("lacks", ("judge",) if words.get("azure_judge") and "judge" not in needs else ()))
-    return Entry(name, family["about"], hint, ordered, tuple(variables), keys, lacks)
+    asks = tuple(family.get("asks", ()))
+    return Entry(name, family["about"], hint, ordered, tuple(variables), keys, lacks, asks)
 
 
 def headline_of(task: Mapping[str, Any], headlines: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
@@ -140,8 +142,10 @@ def requires_of(task: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[s
 
 
 def secrets_in(values: Mapping[str, Any]) -> Iterator[str]:
-    """The environment variables that hold the keys of other models than the one evaluated."""
+    """The environment variables that hold the keys of other models than the one evaluated and `judge`."""
     for key, value in values.items():
+        if key == "judge":
+            continue
         if isinstance(value, dict) and value.get("enabled", True):
             yield from secrets_in(value)
         elif key.endswith(("api_key", "api_key_name")) and value:
