@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -210,3 +211,24 @@ def test_a_lookup_under_way_finds_what_is_put(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Cache, "get", read_slowly)
     assert asyncio.run(put_during_lookup()) == b"7"
+
+
+def test_a_clock_that_was_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply from the future is not taken for a new one: `-B` and `max_age` ask again, and others use it."""
+    clock = [10_000.0]
+    monkeypatch.setattr("evalmake.gateway.reply_cache.cache.time", SimpleNamespace(time=lambda: clock[0]))
+    request = build_request_key("/v1/chat/completions", {"temperature": 0})
+    assert request is not None
+
+    async def look() -> list[bool]:
+        cache = ReplyCache(tmp_path, 1 << 20, [])
+        cache.put("key", request, b"text/plain", b"7", 1.0)
+        clock[0] -= 7200
+        found = [await cache.get("key", request, not_before) is not None for not_before in (0.0, clock[0] - 60)]
+        cache.put("key", request, b"text/plain", b"8", 1.0)
+        clock[0] -= 30  # as much as clocks of two machines may differ
+        found.append(await cache.get("key", request, clock[0] - 60) is not None)
+        await cache.close()
+        return found
+
+    assert asyncio.run(look()) == [True, False, True]

@@ -351,8 +351,17 @@ def test_throttling_is_no_client_error() -> None:
     ],
 )
 def test_retry_after(value: bytes, seconds: float | None) -> None:
-    """Retry-After may be seconds or a date; nonsense counts as absent."""
-    assert parse_retry_after(value, lambda: NOW) == seconds
+    """Retry-After may be seconds or a date; nonsense counts as absent. The reply's date counts, not our clock."""
+    assert parse_retry_after(value, format_datetime(NOW, usegmt=True).encode()) == seconds
+
+
+@pytest.mark.parametrize("date", [b"", b"soon", b"\xff"])
+def test_retry_after_without_a_date(date: bytes) -> None:
+    """Where a reply has no date that makes sense, our clock counts."""
+    after = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True).encode()
+    found = parse_retry_after(after, date)
+    assert found is not None
+    assert 3000 < found <= 3600
 
 
 DATES = st.lists(
@@ -362,10 +371,13 @@ DATES = st.lists(
 ).map(" ".join)
 
 
-@given(st.binary(max_size=40) | DATES.map(lambda text: text.encode("utf-8", "replace")))
-def test_retry_after_of_anything(value: bytes) -> None:
-    """Any Retry-After gives a number of seconds, or nothing; it never raises."""
-    found = parse_retry_after(value, lambda: NOW)
+HEADERS = st.binary(max_size=40) | DATES.map(lambda text: text.encode("utf-8", "replace"))
+
+
+@given(HEADERS, HEADERS)
+def test_retry_after_of_anything(value: bytes, date: bytes) -> None:
+    """Any Retry-After and Date give a number of seconds, or nothing; they never raise."""
+    found = parse_retry_after(value, date)
     assert found is None or 0 <= found < float("inf")
 
 

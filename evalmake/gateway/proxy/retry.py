@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -41,7 +40,7 @@ async def fetch_reply(
                 raise
             problem = str(error)
         else:
-            retry_after = parse_retry_after(find_header(reply.headers, b"retry-after"))
+            retry_after = parse_retry_after(*(find_header(reply.headers, name) for name in (b"retry-after", b"date")))
             fault = find_fault(reply, piece, request.path, expects_json)
             if reply.status == 429:
                 limits.record_throttling(retry_after)
@@ -74,14 +73,21 @@ def pause_seconds(failures: int, retry_after: float | None) -> float:
     return (retry_after or 0.0) + random.uniform(0, ceiling)
 
 
-def parse_retry_after(value: bytes, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it makes no sense."""
+def parse_retry_after(value: bytes, date: bytes = b"") -> float | None:
+    """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it makes no sense.
+
+    A moment counts from the reply's own `date`, if it has one: this machine's clock may be wrong.
+    """
     text = value.decode("latin-1").strip()
     if _SECONDS.fullmatch(text):
         return float(text)
+    moment, now = _parse_date(text), _parse_date(date.decode("latin-1")) or datetime.now(UTC)
+    return max((moment - now).total_seconds(), 0.0) if moment is not None else None
+
+
+def _parse_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds()
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return max(seconds, 0.0)

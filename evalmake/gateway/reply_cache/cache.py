@@ -24,6 +24,8 @@ FORMAT, _UNSEALED = b"2\n", b"1\n"
 """How a reply begins; evalmake 0.1 did not seal replies."""
 EVICTION_POLICY = "least-recently-stored"
 
+_CLOCKS_DIFFER = 60.0
+"""Seconds by which a reply may seem to come from the future. Beyond that a clock was set, and its age is unknown."""
 _SQLITE_PAGES = 1 << 10
 """What SQLite keeps in memory for each thread, in pages of 4 KiB; the system's cache has the rest."""
 
@@ -195,6 +197,6 @@ def _unpack(key: str, data: bytes, request: RequestKey, not_before: float) -> Ca
         stored, seconds, content_type = json.loads(head)
     except (ValueError, TypeError):
         return None
-    if stored < not_before:
+    if not_before and not not_before <= stored <= time.time() + _CLOCKS_DIFFER:
         return None
     return CachedReply(content_type.encode("latin-1"), rest[size:], stored, seconds)
