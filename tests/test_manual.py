@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 from importlib import import_module
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -147,3 +150,17 @@ def test_the_program_for_users_of_nemo_evaluator_is_valid(tmp_path: Path, monkey
     written = write_evalfile(Eval(**given), tmp_path, InstalledPlugins())
     workspace = Workspace.open(tmp_path / "Evalfile", source=written.source)
     assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]
+
+
+@pytest.mark.skipif(not which("systemd-analyze"), reason="there is no systemd-analyze")
+def test_systemd_takes_the_unit_of_a_watch(tmp_path: Path) -> None:
+    """It knows every key of the manual's unit, and finds its program."""
+    unit = next(block for block in re.findall(r"```text\n(.*?)```", PAGES["watch"], re.S) if "[Unit]" in block)
+    program = tmp_path / "training/.venv/bin/evalmake"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(which("true") or "/bin/true")
+    (tmp_path / "evalmake-progress.service").write_text(unit)
+    env = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    argv = ["systemd-analyze", "--user", "verify", "./evalmake-progress.service"]
+    ran = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (ran.stdout + ran.stderr, ran.returncode) == ("", 0)
