@@ -18,7 +18,7 @@ from evalmake.migration.launcher_deployments import DeploymentReader
 from evalmake.migration.launcher_executors import ExecutorReader, Executors, read_variables
 from evalmake.migration.run_settings import Judge, RunSettings, merge_extra, read_run_settings, strip_route
 from evalmake.migration.yaml_file import Document, Node
-from evalmake.project.catalog import Entry
+from evalmake.project.catalog import Entry, fit_to_repeats, requires_judge
 
 _EVALUATION_KEYS = ("tasks", "nemo_evaluator_config", "config", "overrides", "env_vars", "pre_cmd", "post_cmd")
 _TASK_KEYS = (
@@ -212,6 +212,25 @@ class _Translation:
             block.set("api_key", SecretRef(judge.key))
         return name
 
+    def _find_own_judge(self, task: _Task, env: dict[str, Any]) -> Judge | None:
+        """The judge that the harness has in its own configuration; a note where nobody says which it is.
+
+        Its key is what `env` gives under the name that the harness knows, and the gateway sends it.
+        """
+        if task.entry is None or not requires_judge(task.entry.keys):
+            return None
+        own = task.entry.keys.get("extra", {}).get("judge", {})
+        if not own.get("url") or not own.get("model_id"):
+            why = (
+                "the harness would ask a judge of its own, past the gateway: declare a model, and write `judge = MODEL`"
+            )
+            self.draft.note(task.path, why, task.node)
+            return None
+        key = own.get("api_key", "")
+        given = env.pop(key, None)
+        secret = given.value if given else None
+        return Judge(own["url"], own["model_id"], secret.name if isinstance(secret, SecretRef) else key)
+
     def _read_auxiliary(self, judge: Judge) -> str:
         name, path = judge.deployment, f"auxiliary_deployments.{judge.deployment}"
         if self.configuration.find(path) is None:
@@ -240,9 +259,9 @@ class _Translation:
         extra = merge_extra(
             dict(task.entry.keys.get("extra", {})) if task.entry else {}, {**common.extra, **task.settings.extra}
         )
-        judge = task.settings.judge or common.judge
         self._read_commands(task, keys)
         env = read_variables(self.configuration, self.draft, f"{task.path}.env_vars")
+        judge = task.settings.judge or common.judge or self._find_own_judge(task, env)
         params = {key: item for key, item in task.settings.params.items() if key not in common.params}
         adapter = {key: item for key, item in task.settings.adapter.items() if key not in common.adapter}
         if task.entry:
@@ -255,6 +274,7 @@ class _Translation:
         block = self.draft.block(
             "benchmark", task.benchmark, task.entry.name if task.entry else "", task.node, task.node.value.get("name")
         )
+        keys |= _fit_metric(task.entry, extra) if task.entry else {}
         if not task.entry:
             keys = {"harness": Symbol("nemo"), "task": task.title, "endpoint": Symbol(task.endpoint), **keys}
         for key, value in {**keys, "params": params, "adapter": adapter, "extra": extra, "env": env}.items():
@@ -344,3 +364,11 @@ def _check_keys(node: Node, known: Sequence[str], where: str) -> None:
             meant = closest_name(key, known)
             help = [f"did you mean `{meant}`?"] if meant else [f"known are {', '.join(known)}"]
             raise make_error("bad-config", f"{where} has no key `{key}`", item.span, help=help)
+
+
+def _fit_metric(entry: Entry, extra: dict[str, Any]) -> dict[str, Any]:
+    """The metric of as many samples as the harness is told to ask for, if the catalog's is of another number."""
+    repeats, metric = extra.get("num_repeats"), str(entry.keys.get("metric", ""))
+    number = repeats.value if isinstance(repeats, Item) else repeats
+    fit = fit_to_repeats(metric, number) if isinstance(number, int) else metric
+    return {"metric": fit} if fit != metric else {}

@@ -8,6 +8,7 @@ all their values, and what each needs, so that nothing need be parsed to look on
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ REQUIRES = {
     "tokenizer": "the model's tokenizer must be named, in `extra`",
     "tools": "the endpoint takes descriptions of functions to be called",
 }
+_PASS_AT_1 = re.compile(r"_pass_at_1(_avg-of-\d+)?")
 _UNQUOTED_KEYS = ("harness", "endpoint", "scale", "better")  # their values have no quotes
 
 
@@ -201,6 +203,11 @@ def _find_texts(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...],
     for key, item in entries:
         found |= _find_texts(item, (*path, str(key)))
     return found
+
+
+def fit_to_repeats(metric: str, repeats: int) -> str:
+    """The name that NeMo Skills gives a mean over samples: of the number of them, if there are several."""
+    return _PASS_AT_1.sub("_pass_at_1" + (f"_avg-of-{repeats}" if repeats > 1 else ""), metric)
 
 
 def find_lacks(values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,6 +24,18 @@ SENT: dict[str, dict[str, dict[str, Any]]] = json.loads((EXAMPLES / "sent.json")
 """What the launcher's dry run writes into `config_ef.yaml` for each task, without metadata; see its first entry."""
 
 
+OF_ONE_TASK = """\
+defaults: [execution: local, deployment: none, _self_]
+target:
+  api_endpoint: {{model_id: m, url: "http://127.0.0.1:9/v1/chat/completions"}}
+evaluation:
+  tasks:
+    # the one
+    - name: {task}
+      {more}
+"""
+
+
 @pytest.fixture
 def examples(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the launcher's examples in it."""
@@ -116,3 +128,44 @@ def test_secrets_of_a_workspace(examples: Project, named: str, written: int) -> 
     assert f'HF_TOKEN = "{named}"' in ran.stdout
     examples.write("Evalfile", ran.stdout)
     assert "to run" in examples.run("-n").stdout
+
+
+@pytest.mark.parametrize(
+    ("task", "more", "written"),
+    [
+        ("AA-LCR.aa_lcr", "env_vars: {JUDGE_API_KEY: host:NGC_KEY}", 'api_key  = secret("NGC_KEY")'),
+        ("ns_omniscience", "", 'api_key  = secret("JUDGE_API_KEY")'),
+        ("ns_hle_aa", "", 'name     = "us/azure/openai/gpt-4.1"'),
+    ],
+)
+def test_a_judge_that_the_task_has_itself_is_declared(project: Project, task: str, more: str, written: str) -> None:
+    """Nothing in the launcher's file names it; evalmake asks it through the gateway, and needs a name for that."""
+    project.write("c.yaml", OF_ONE_TASK.format(task=task, more=more))
+    ran = project.run("import", "c.yaml")
+    assert "model judge {" in ran.stdout
+    assert written in ran.stdout
+    assert "judge = judge" in ran.stdout
+    assert "JUDGE_API_KEY =" not in ran.stdout
+    project.write("Evalfile", ran.stdout)
+    assert "1 to run" in project.run("-n").stdout
+
+
+def test_a_judge_that_nobody_names_is_noted(project: Project) -> None:
+    """At the task, before a plan would refuse it."""
+    project.write("c.yaml", OF_ONE_TASK.format(task="simple_evals.simpleqa", more=""))
+    assert (
+        "c.yaml:7: evaluation.tasks.0: the harness would ask a judge of its own"
+        in project.run("import", "c.yaml").stderr
+    )
+
+
+@pytest.mark.parametrize(("repeats", "metric"), [(5, "gpqa_pass_at_1_avg-of-5_symbolic_correct"), (1, "")])
+def test_a_number_of_repeats_has_its_metric(project: Project, repeats: int, metric: str) -> None:
+    """NeMo Skills names the mean by the number of samples: what is imported plans as it is."""
+    more = f"nemo_evaluator_config: {{config: {{params: {{extra: {{num_repeats: {repeats}}}}}}}}}"
+    project.write("c.yaml", OF_ONE_TASK.format(task="ns_gpqa", more=more))
+    ran = project.run("import", "c.yaml")
+    assert ("metric" in ran.stdout) == bool(metric)
+    assert metric in ran.stdout
+    project.write("Evalfile", ran.stdout)
+    assert "1 to run" in project.run("-n").stdout

@@ -14,7 +14,6 @@ The harness gets no seed: `run_eval` has no field for one. A harness that takes 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -34,7 +33,7 @@ from evalmake.harnesses.nemo.results import read_run
 from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
-from evalmake.project.catalog import find_counterparts, find_keys, find_lacks
+from evalmake.project.catalog import find_counterparts, find_keys, find_lacks, fit_to_repeats
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key, read_symbol
 from evalmake.project.matrix import Evaluation
@@ -99,8 +98,6 @@ set -eu
 _CLEANUP = """\
 trap 'status=$?; set +eu; . "${{config%/*}}/cleanup.sh"; exit $status' EXIT
 """
-_PASS_AT_1 = re.compile(r"_pass_at_1(_avg-of-\d+)?")
-"""NeMo Skills' name of a mean over samples, whose number it has if there are several."""
 _NOT_JUDGED = "will use exact matching for evaluation"
 """VLMEvalKit's warning that it grades without its judge."""
 
@@ -279,7 +276,7 @@ def _check_repeats(cell: Evaluation, diagnostics: Diagnostics) -> None:
     metric, repeats = benchmark.block.metric or "", (_settings_of(benchmark).extra or {}).get("num_repeats")
     if not isinstance(repeats, int) or metric != find_keys(benchmark.fields.values).get("metric"):
         return
-    fit = _PASS_AT_1.sub("_pass_at_1" + (f"_avg-of-{repeats}" if repeats > 1 else ""), metric)
+    fit = fit_to_repeats(metric, repeats)
     if fit != metric:
         diagnostics.error(
             "bad-value",
