@@ -100,8 +100,7 @@ def try_flip(root: Path, path: Path, place: int, command: tuple[str, ...], right
     """Flip a bit, run a command and a build, and check what they show; how the build ended."""
     flip(root / path, place)
     run(command)
-    status, out, err = run(("--json",))
-    shown = read_numbers(out) if out.startswith("{") else {}
+    status, shown, err = run_build()
     if not str(path).startswith(".evalmake") and path.name != "numbers.json":
         return f"input, status {status}"  # another experiment, which the plan says
     assert shown.items() <= right.items(), f"{shown} is shown"
@@ -110,10 +109,16 @@ def try_flip(root: Path, path: Path, place: int, command: tuple[str, ...], right
         assert read_numbers((root / "numbers.json").read_text()) == right, "the report is wrong"
     elif "move it away" not in err:
         run(("verify",))
-        status, out, err = run(("--json",))
-        assert (status, read_numbers(out)) == (0, right), f"after verify: {err}"
+        status, shown, err = run_build()
+        assert (status, shown) == (0, right), f"after verify: {err}"
         return "mended by verify"
     return f"status {status}"
+
+
+def run_build() -> tuple[int, dict[str, Any], str]:
+    """Build: the status, the numbers that are shown, if any, and what is said."""
+    status, out, err = run(("--json",))
+    return status, read_numbers(out) if out.startswith("{") else {}, err
 
 
 def choose_bit(chooser: random.Random, root: Path) -> tuple[Path, int]:
