@@ -33,7 +33,7 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     """
     try:
         data = parse_json(read_file(path, _MOST_BYTES))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a program may also put a file where its folder was
         return Outcome(error=explain_missing_file(path.parent, path.name))
     except (OSError, ValueError) as error:
         return Outcome(error=f"{path.name} is not JSON: {error}")
@@ -76,6 +76,8 @@ def explain_missing_file(outputs: Path, name: str) -> str:
 
 def read_file(path: Path, most: int) -> bytes:
     """The content of a file that a job left; ValueError if it has more than `most` bytes."""
+    if path.is_dir():
+        raise ValueError("it is a folder")
     with path.open("rb") as stream:
         data = stream.read(most + 1)
     if len(data) > most:
@@ -102,6 +104,10 @@ def parse_json(data: bytes) -> Any:
         raise ValueError("it is not UTF-8 text") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        if str(error).startswith("Exceeds the limit"):  # Python's words, which tell of its settings
+            raise ValueError("a number in it has thousands of digits") from None
+        raise
 
 
 def parse_scores(given: Any, metric: object, usage: Any) -> Outcome:

@@ -76,6 +76,7 @@ def test_scores_in_both_forms(tmp_path: Path) -> None:
         ('{"accuracy": 0.8, "usage": {"requests": -1}}', "the usage `requests` is -1, not a count"),
         ('{"accuracy": 0.8, "accuracy": 0.9}', "scores.json is not JSON: the key `accuracy` occurs twice"),
         ("[" * 100_000, "scores.json is not JSON: it is nested too deeply"),
+        ('{"accuracy": 1' + "0" * 5000 + "}", "scores.json is not JSON: a number in it has thousands of digits"),
         ('{"accuracy": 0.8, "usage": {"requests": 1' + "0" * 400 + "}}", "the usage `requests` is 1000"),
         (
             '{"accuracy": {"value": 0.8, "N": 9}}',
@@ -136,6 +137,16 @@ def test_a_byte_order_mark_is_no_part_of_the_scores(tmp_path: Path) -> None:
     assert [score.value for score in read_scores(path, None).scores] == [0.8]
     path.write_text('{"accuracy": 0.8}', encoding="utf-16")
     assert read_scores(path, None).error == "scores.json is not JSON: it is not UTF-8 text"
+
+
+def test_a_file_and_a_folder_in_place_of_each_other(tmp_path: Path) -> None:
+    """A folder in place of the scores, and a file in place of the folder for outputs, are told in words."""
+    (tmp_path / "scores.json").mkdir()
+    assert read_scores(tmp_path / "scores.json", None).error == "scores.json is not JSON: it is a folder"
+    assert read_measurement(tmp_path, "scores.json:a") == "scores.json is not JSON: it is a folder"
+    (tmp_path / "out").touch()
+    assert read_scores(tmp_path / "out" / "scores.json", None).error == "the harness wrote no scores.json"
+    assert read_measurement(tmp_path / "out", "scores.json:a") == "the harness wrote no scores.json"
 
 
 @pytest.mark.parametrize("metrics", [None, {"a": "scores.json:a"}])
