@@ -278,7 +278,7 @@ def test_wheels_have_the_same_benchmarks(tmp_path: Path) -> None:
     assert len(found) == len(entries) > 300
     for at, entry in enumerate(entries):
         benchmark = found[f"e{at}"]
-        assert (benchmark.block.packages or ("",))[0] == "nemo-evaluator==0.2.8", entry.name
+        assert (benchmark.block.packages or ("",))[0].startswith("nemo-evaluator==0.2."), entry.name
         assert benchmark.block.image is None, entry.name
         assert find_keys(benchmark.fields.values) == entry.keys, entry.name
 

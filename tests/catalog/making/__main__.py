@@ -178,11 +178,15 @@ def keys_of(task: Mapping[str, Any], harness: Mapping[str, Any]) -> dict[str, An
 
 def keys_of_wheel(entry: Entry, framework: str, wheel: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of the same benchmark without a container, its task by the name of NVIDIA's package."""
-    ours = {"packages": [EVALUATOR, *wheel["packages"]], "setup": wheel.get("setup")}
+    packages = [wheel.get("evaluator", EVALUATOR), *wheel["packages"]]
+    ours = {"packages": packages} | {key: wheel[key] for key in ("setup", "proxy") if key in wheel}
     keys: dict[str, Any] = {}
     for key, value in entry.keys.items():
-        keys |= given(ours) if key == "image" else {key: f"{framework}.{value}" if key == "task" else value}
-    return keys
+        keys |= ours if key == "image" else {key: f"{framework}.{value}" if key == "task" else value}
+    for key, _, inner in (dropped.partition(".") for dropped in wheel.get("drops", ())):
+        keys[key] = {name: value for name, value in keys.get(key, {}).items() if inner not in ("", name)}
+    found: dict[str, Any] = given(keys)
+    return found
 
 
 def given(value: Any) -> Any:
@@ -234,7 +238,8 @@ def head_of_wheel(
     yield from comment(words["about"])
     yield from comment(harness["url"] or "")
     yield "#"
-    yield from comment("It runs without a container, from NVIDIA's wheel, release 26.3.")
+    release = wheel["packages"][0].partition("==")[2]
+    yield from comment(f"It runs without a container, from NVIDIA's wheel, release {release}.")
     yield from comment(wheel.get("about", ""))
     yield from foot(entries, REQUIRES | {"code": CODE})
 
