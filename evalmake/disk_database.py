@@ -20,6 +20,8 @@ _VALUE_FILE = re.compile(r"[0-9a-z]{2}/[0-9a-z]{2}/[0-9a-z]+\.val")
 _TIMEOUT = 60.0  # seconds to wait for somebody who writes
 _VAGUE = ("disk I/O error", os.strerror(errno.EFBIG))
 """Reasons for which to ask the system: SQLite says so of a full quota, too."""
+_HEADER, _WRITE_VERSION = 100, 18
+"""The bytes of the header of a database, and the place in it of the version (https://www.sqlite.org/fileformat.html)."""
 _LONGEST_PATH = 500  # bytes: SQLite takes 512, and adds `-journal`
 
 
@@ -93,6 +95,16 @@ def delete_settings(folder: Path) -> None:
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
         connection.execute("DELETE FROM Settings")
         connection.commit()
+
+
+def has_damaged_header(folder: Path) -> bool:
+    """Whether the version for those who write is later than any of SQLite's, which then says that it may only read."""
+    try:
+        with (folder / DATABASE).open("rb") as stream:
+            header = stream.read(_HEADER)
+    except OSError:
+        return False
+    return len(header) == _HEADER and header[_WRITE_VERSION] > 2
 
 
 def explain_failure(folder: Path, reason: str) -> tuple[str, str]:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from evalmake.disk_database import explain_failure
+from evalmake.disk_database import explain_failure, has_damaged_header
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic, make_error
 from evalmake.store.records import NewerRecord, UnreadableRecord
 
-_DAMAGED = ("not a database", "malformed", "no such table", "no such column", "unsupported file format", "decode")
+_DAMAGED = (
+    "not a database",
+    "malformed",
+    "no such table",
+    "no such column",
+    "unsupported file format",
+    "decode",
+    "header",
+)
 
 
 class DamagedOutput(EvalmakeError):
@@ -36,6 +44,8 @@ def store_failed(folder: Path, error: Exception) -> EvalmakeError:
         return make_error("newer-store", message, help=["upgrade evalmake, or use another store"])
     if isinstance(error, UnreadableRecord):
         return EvalmakeError([_describe_damage(folder, reason)])
+    if "readonly" in reason and has_damaged_header(folder):
+        reason = "the header of its database is wrong"
     if not isinstance(error, OSError | sqlite3.Error) or any(sign in reason for sign in _DAMAGED):
         help = "move it away: evalmake then creates a new one"
         return make_error("store-damaged", f"the store at {folder} is damaged: {reason}", help=[help])

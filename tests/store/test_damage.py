@@ -141,6 +141,19 @@ def test_damaged_database(store: Store) -> None:
         Store.open(store.folder)
 
 
+@pytest.mark.parametrize("version", [3, 6, 130])
+def test_damaged_header(store: Store, version: int) -> None:
+    """A header of which SQLite only says that the database is read-only is damage, and no matter of permissions."""
+    store.commit(one := action(), result(one), {})
+    store.close()
+    with (store.folder / "cache.db").open("r+b") as database:
+        database.seek(18)
+        database.write(bytes([version]))
+    with pytest.raises(EvalmakeError, match="is damaged: the header of its database is wrong") as raised:
+        Store.open(store.folder)
+    assert raised.value.diagnostics[0].help == ("move it away: evalmake then creates a new one",)
+
+
 def test_settings_of_the_database(store: Store) -> None:
     """Damaged settings of the database are written anew, and evict nothing."""
     one = action()
