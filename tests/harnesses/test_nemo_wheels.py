@@ -101,3 +101,41 @@ eval e {{ model = m, benchmark = b, limit = 3 }}
     (attempt,) = bench.attempts()
     assert attempt.metric == "ifbench_loose:prompt-level_loose:prompt-level"
     assert len(bench.samples(attempt)) == 3
+
+
+def test_livecodebench_scores_what_programs_give(bench: Bench) -> None:
+    """Its wheel starts with the packages that it does not list, and half of the values are what the model says."""
+    rows = [
+        {
+            "question_id": str(n),
+            "contest_id": str(n),
+            "contest_date": "2024-01-01T00:00:00",
+            "difficulty": "easy",
+            "function_name": "f",
+            "code": "def f(n):\n    # What is 3 + 4?\n    return n",
+            "input": f"f({7 + n % 2})",
+            "output": str(7 + n % 2),
+            "id": f"sample_{n}",
+            "problem_id": str(n),
+            "numsteps": 1,
+        }
+        for n in range(4)
+    ]
+    put_data_set(bench.root / "livecodebench" / "execution-v2", "default", "test", rows)
+    bench.evalfile("""
+include "catalog:wheels/livecodebench"
+deployment m { engine = mock, args = { skill = 1.0 } }
+model m { deployment = m, concurrency = 2 }
+benchmark b from livecodebench.codeexecution-v2 {
+    files   = glob("*/execution-v2/*")
+    offline = true
+    extra   = { n_samples = 1 }
+}
+eval e { model = m, benchmark = b }
+""")
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    (attempt,) = bench.attempts()
+    assert attempt.metric == "codeexecution_pass@1_pass@1"
+    (score,) = attempt.scores
+    assert (score.value, score.scored) == (0.5, 4)
