@@ -124,6 +124,7 @@ def lax_umask() -> Iterator[None]:
 def test_a_hunt(bench: Bench) -> None:
     """A job finds no key and no secret header, in no process, file or reply; what it was given is in no record."""
     bench.env |= {"CANARY_KEY": KEY, "CANARY_HEADER": HEADER, "CANARY_GIVEN": GIVEN, "SAME_KEY": f"Bearer {KEY}"}
+    bench.forks = False  # the keys are in the environment that it starts with
     bench.evalfile(EVALFILE.format(url=Upstream(echo()).url))
     bench.job(JOB.format(reversed=[KEY[::-1], HEADER[::-1]]), "job.py")
     ended = bench.run("-v")
@@ -155,6 +156,7 @@ print(variables["PLAIN_WORD"], [variables[name] for name in ("CANARY_KEY", "CANA
 def test_the_process_of_a_build(bench: Bench) -> None:
     """The environment of evalmake itself shows no secret while jobs run."""
     bench.env |= {"CANARY_KEY": KEY, "CANARY_HEADER": HEADER, "CANARY_GIVEN": GIVEN, "PLAIN_WORD": "stays"}
+    bench.forks = False
     bench.evalfile(EVALFILE.format(url="http://127.0.0.1:9/v1"))
     bench.job(ANCESTORS, "job.py")
     ended = bench.run("-v")

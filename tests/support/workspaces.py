@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import Any
 from evalmake.planner.action import ActionResult
 from evalmake.store.store import Store
 from evalmake.store.verification import verify_store
+from tests.support.fork_server import ForkedProcess, can_fork
 
 NOBODY = """\
     model nobody {
@@ -90,6 +92,8 @@ class Bench:
     root: Path
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    forks: bool = True
+    """Whether `run` may fork evalmake from a process that has imported it. Its `/proc/PID` then shows that one's."""
 
     def evalfile(self, *texts: str) -> None:
         """Write the Evalfile: one text after the other."""
@@ -115,7 +119,7 @@ class Bench:
         process = subprocess.Popen(
             [sys.executable, "-m", "evalmake", *words],
             cwd=self.root,
-            env={"PYTHONFAULTHANDLER": "1"} | self.env | dict(env or {}),
+            env={"PYTHONFAULTHANDLER": "1"} | self.environ(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -127,7 +131,27 @@ class Bench:
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run `evalmake WORDS` to its end."""
-        return end(self.start(*words, env=env))
+        environ = self.environ(env)
+        if not (self.forks and can_fork(environ)):
+            return end(self.start(*words, env=env))
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = ForkedProcess(words, self.root, environ, out.fileno(), err.fileno())
+            try:
+                status: int | None = process.wait(PATIENCE)
+            except TimeoutError:
+                os.kill(process.pid, signal.SIGABRT)
+                process.wait(PATIENCE)
+                status = None
+            out.seek(0)
+            err.seek(0)
+            said, told = out.read().decode(), err.read().decode()
+        assert status is not None, f"it did not end within {PATIENCE:g}s:\n{said[-_SHOWN:]}{told[-_SHOWN:]}"
+        assert "Traceback" not in told, told
+        return Ended(status, said, told)
+
+    def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a start, with some more variables."""
+        return self.env | dict(more or {})
 
     def store(self) -> Store:
         """The store, opened: close it, or use it in a `with`."""

@@ -103,6 +103,7 @@ def test_harm(contained: Contained, network: str) -> None:
         "places": [str(work), str(contained.root.parent / "new")],
     }
     (contained.shared / "told.json").write_text(json.dumps(told))
+    contained.forks = False
     ended = contained.run(env={"KEY": KEY})
 
     assert ended.status == 0, ended.text

@@ -69,6 +69,7 @@ def bench(either: Clustered, upstream: Upstream, tmp_path: Path) -> Clustered:
     """A workspace whose job waits for the file `go`."""
     go = either.cluster.folder / "run" / f"go-{tmp_path.name}"
     either.env |= {"MODEL_KEY": KEY, "HUB_TOKEN": TOKEN}
+    either.forks = False
     either.job(JOB.replace("GO", str(go)))
     hidden = 'env = { HUB_TOKEN = secret("HUB_TOKEN") }'
     either.evalfile(either.executor(hidden), EVALFILE.replace("URL", upstream.url))
