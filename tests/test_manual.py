@@ -20,6 +20,7 @@ from evalmake.plugins import InstalledPlugins
 from evalmake.project.catalog import harness_names, read_entries
 from evalmake.workspace import Workspace
 from tests.support import pages
+from tests.support.daemons import needed
 from tests.support.manual_pages import PAGES, Session, blocks, without_blocks
 from tests.support.projects import Project
 from tests.support.repository import ROOT
@@ -152,9 +153,9 @@ def test_the_program_for_users_of_nemo_evaluator_is_valid(tmp_path: Path, monkey
     assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]
 
 
-@pytest.mark.skipif(not which("systemd-analyze"), reason="there is no systemd-analyze")
 def test_systemd_takes_the_unit_of_a_watch(tmp_path: Path) -> None:
     """It knows every key of the manual's unit, and finds its program."""
+    needed("systemd", "" if which("systemd-analyze") else "systemd-analyze is not installed")
     unit = next(block for block in re.findall(r"```text\n(.*?)```", PAGES["watch"], re.S) if "[Unit]" in block)
     program = tmp_path / "training/.venv/bin/evalmake"
     program.parent.mkdir(parents=True)
