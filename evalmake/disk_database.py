@@ -56,7 +56,7 @@ def connect_read_only(folder: Path) -> sqlite3.Connection:
 
 def _connect(folder: Path, options: str) -> sqlite3.Connection:
     address = f"{(folder / DATABASE).absolute().as_uri()}?{options}"
-    connection = sqlite3.connect(address, _TIMEOUT, uri=True, check_same_thread=False, isolation_level=None)
+    connection = sqlite3.connect(address, timeout=_TIMEOUT, uri=True, check_same_thread=False, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:

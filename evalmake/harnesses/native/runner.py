@@ -87,8 +87,8 @@ class Run:
         self.progress = Progress(plan.settings.progress, len(plan.items))
 
     async def result(self) -> Result:
-        """Send all requests; write samples.jsonl, then scores.json."""
-        failure = None
+        """Send all requests; write samples.jsonl, then scores.json. Raises OSError where they cannot be written."""
+        failure = unwritten = None
         with ExitStack() as stack:
             requester, judge = self._build_requester(stack)
             try:
@@ -98,6 +98,10 @@ class Run:
                         group.create_task(self._request_items(items, requester))
             except* EndpointError as errors:
                 failure = str(errors.exceptions[0])
+            except* OSError as errors:
+                unwritten = errors.exceptions[0]
+            if unwritten is not None:
+                raise unwritten
             failure = failure or requester.likelihood.describe_constant()
         self.log.finish()
         self.progress.write()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.harnesses.native.sample_log import Progress, Sample
+from evalmake.harnesses.native.sample_log import Progress, Sample, SampleLog
 from tests.harnesses.native.harness_bench import Body, Native, Reply, question, questions, read_lines, refusal
 
 KEYS = "id item index input request reply answer target scores error tokens_in tokens_out latency finish_reason cluster"
@@ -45,6 +46,17 @@ def test_a_run_leaves_samples_and_scores(native: Native) -> None:
         "truncated": 0,
     }
     assert sorted(path.name for path in native.out.iterdir()) == ["samples.jsonl", "scores.json"]
+
+
+def test_a_full_disk_is_told_in_one_line(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample that cannot be written ends the run with the system's message, not with a traceback."""
+
+    def write(log: SampleLog, sample: Sample) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "samples.jsonl")
+
+    monkeypatch.setattr(SampleLog, "add", write)
+    run = native(questions(3))
+    assert (run.status, run.err) == (1, "error: [Errno 28] No space left on device: 'samples.jsonl'\n")
 
 
 def test_one_sample_has_no_standard_error(native: Native) -> None:
