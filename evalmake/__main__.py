@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
-from evalmake.interrupts import INTERRUPTED, exit_at_once, set_handlers
+from evalmake.interrupts import exit_at_once, set_handlers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # loading `typing` takes long for a null build
+    from typing import TextIO
 
 
 def main() -> None:
     """Run evalmake on `sys.argv` and exit with its status."""
     set_handlers(exit_at_once)
-    status = _run(sys.argv[1:])
-    if status == INTERRUPTED:
-        _exit_interrupted()
-    gc.freeze()  # as Python ends, it collects garbage, and would look at all that any module made
-    sys.exit(status)
+    _exit(_run(sys.argv[1:]))
 
 
-def _exit_interrupted() -> None:
-    """Exit with the status of an interruption.
+def _exit(status: int) -> None:
+    """Exit with a status, as Python does, but without its last steps.
 
-    Python would end itself by SIGINT if a KeyboardInterrupt ever passed through `exec`, even if it was handled since.
+    In these, a signal would end Python itself, with a status that says nothing of a build that is over. They also
+    free every object, which the system does sooner.
     """
     import atexit
-    import os
 
+    if threading := sys.modules.get("threading"):
+        threading._shutdown()
     atexit._run_exitfuncs()
-    os._exit(INTERRUPTED)
+    _flush(sys.stdout)
+    _flush(sys.stderr)
+    os._exit(status)
+
+
+def _flush(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except Exception:  # nobody reads it, or it is closed
+        return
 
 
 def _run(argv: list[str]) -> int:
