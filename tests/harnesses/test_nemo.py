@@ -65,6 +65,19 @@ def test_parameters_go_by_the_contracts_names(tmp_path: Path) -> None:
     assert bare["config"]["params"] == {"max_retries": 1, "extra": {}}
 
 
+@pytest.mark.parametrize(
+    ("task", "type"),
+    [
+        ("safety_eval.aegis_v2_reasoning", "aegis_v2_reasoning"),
+        ("compliance", "compliance"),
+        ("x.y", "x.y"),
+    ],
+)
+def test_safety_harness_is_given_its_plain_names(tmp_path: Path, task: str, type: str) -> None:
+    """It compares them; others take theirs with the name of the harness, too."""
+    assert config(command(tmp_path, f'task = "{task}", judge = other'))["config"]["type"] == type
+
+
 def test_its_cache_report_and_telemetry_are_off(tmp_path: Path) -> None:
     """The harness talks straight to the gateway, with the name of the token's variable."""
     made = command(tmp_path, 'task = "x.y"')

@@ -101,6 +101,10 @@ trap 'status=$?; set +eu; . "${{config%/*}}/cleanup.sh"; exit $status' EXIT
 _NOT_JUDGED = "will use exact matching for evaluation"
 """VLMEvalKit's warning that it grades without its judge."""
 
+_LEFT_OUT = "safety_eval."
+"""Safety Harness compares the type that it is given with its tasks' plain names: `safety_eval.aegis_v2_reasoning` would
+not look at the reasoning, and `safety_eval.compliance` would end without a result."""
+
 
 class NemoHarness:
     """Runs `nemo-evaluator run_eval`, or `eval-factory run_eval` where that is what there is."""
@@ -345,7 +349,7 @@ def _build_run_config(evaluation: Evaluation) -> dict[str, Any]:
     }
     return {
         "config": {
-            "type": evaluation.benchmark.block.task,
+            "type": (evaluation.benchmark.block.task or "").removeprefix(_LEFT_OUT),
             "params": {key: value for key, value in given.items() if value is not None}
             | {"extra": build_extra(settings)},
         },
