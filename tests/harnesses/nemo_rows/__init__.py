@@ -1,0 +1,1 @@
+"""One real task of each of NVIDIA's harnesses, from its wheel."""
