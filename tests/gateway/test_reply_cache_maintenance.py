@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -377,6 +379,18 @@ def test_a_damaged_cache(place: Place) -> None:
     assert place.run("replies", "clear") == "removed an unreadable reply cache\n"
     assert contents(place.replies) == {}
     assert place.run("replies") == "0 replies, 0B of 20GiB\n"
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM Settings WHERE key = 'size'", "UPDATE Settings SET value = 'x'"])
+def test_a_damaged_size(place: Place, change: str) -> None:
+    """Where the size on record is lost or no number, that of the replies is shown."""
+    place.filled(2, LARGE)
+    before = place.run("replies")
+    with closing(sqlite3.connect(place.replies / "cache.db")) as database:
+        database.execute(change)
+        database.commit()
+    assert place.run("replies") == before
+    assert place.run("gc", "-n").endswith("would be freed\n")
 
 
 def test_damage_that_lies_deep(place: Place) -> None:

@@ -110,7 +110,9 @@ def _count_bytes(execute: Any) -> int:
     """Bytes of the database and of the files next to it: what the limit is a limit of."""
     ((pages,),) = execute("PRAGMA page_count").fetchall()
     ((page_size,),) = execute("PRAGMA page_size").fetchall()
-    ((files,),) = execute("SELECT value FROM Settings WHERE key = 'size'").fetchall()
+    (files,) = execute("SELECT max(value) FROM Settings WHERE key = 'size'").fetchone()
+    if not isinstance(files, int):  # the setting is damaged
+        (files,) = execute("SELECT total(size) FROM Cache").fetchone()
     return int(pages * page_size + files)
 
 
