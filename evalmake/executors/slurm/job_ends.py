@@ -77,7 +77,10 @@ class JobEnds:
         facts = {"slurm-job": folder.cluster_job or slurm_id}
         facts |= {"node": seen.node} if seen and seen.node else {}
         if folder.status is not None:
-            state = JobState(Phase.ENDED, folder.status, describe_exit_status(folder.status), facts)
+            # A server that ends in peace when Slurm tells it to says nothing of the time limit.
+            by_slurm = state_of(seen) if seen is not None and folder.status == 0 else None
+            why = by_slurm.detail if by_slurm is not None and by_slurm.out_of_time else None
+            state = JobState(Phase.ENDED, folder.status, why or describe_exit_status(folder.status), facts)
             return self._refine(id, state) if folder.status == 137 else self._explain_container(id, state)
         is_twin = folder.cluster_job not in ("", slurm_id)  # submitted twice, as the first reply was lost
         twin = queue.get(folder.cluster_job) if is_twin else None
