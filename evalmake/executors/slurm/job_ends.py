@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from evalmake.executors.exit_status import describe_exit_status
 from evalmake.executors.remote.job_folders import FolderState
@@ -77,10 +78,10 @@ class JobEnds:
         facts = {"slurm-job": folder.cluster_job or slurm_id}
         facts |= {"node": seen.node} if seen and seen.node else {}
         if folder.status is not None:
-            # A server that ends in peace when Slurm tells it to says nothing of the time limit.
-            by_slurm = state_of(seen) if seen is not None and folder.status == 0 else None
-            why = by_slurm.detail if by_slurm is not None and by_slurm.out_of_time else None
-            state = JobState(Phase.ENDED, folder.status, why or describe_exit_status(folder.status), facts)
+            by_slurm = state_of(seen) if seen is not None else None
+            if by_slurm is not None and by_slurm.out_of_time:  # Slurm told it to end: its status does not say that
+                return replace(by_slurm, status=folder.status, facts=facts)
+            state = JobState(Phase.ENDED, folder.status, describe_exit_status(folder.status), facts)
             return self._refine(id, state) if folder.status == 137 else self._explain_container(id, state)
         is_twin = folder.cluster_job not in ("", slurm_id)  # submitted twice, as the first reply was lost
         twin = queue.get(folder.cluster_job) if is_twin else None

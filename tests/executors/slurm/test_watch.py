@@ -65,6 +65,23 @@ def test_away_is_no_end(make: Make) -> None:
     assert not slurm.pending()
 
 
+@pytest.mark.parametrize(
+    ("word", "status", "out_of_time"), [("TIMEOUT", 0, True), ("TIMEOUT", 143, True), ("FAILED", 1, False)]
+)
+def test_ended_at_its_time_limit(word: str, status: int, out_of_time: bool, make: Make) -> None:
+    """A job that writes a status as Slurm ends it at its time limit has that status, and is out of time."""
+    slurm = FakeSlurm()
+    executor = make(slurm)
+    [id] = submitted(executor, 1)
+    until(lambda: out(executor, id))
+    (executor.root / id / "status").write_text(f"{status}\n")
+    slurm.jobs = {one: (name, word) for one, (name, _) in slurm.jobs.items()}
+    until(lambda: executor.poll(id).is_over)
+    state = executor.poll(id)
+    assert (state.status, state.out_of_time) == (status, out_of_time)
+    assert state.detail.startswith("TIMEOUT: it reached its time limit") == out_of_time
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_folder_gone(count: int, make: Make) -> None:
     """What runs in Slurm though its folder here is gone is ended by the next build, and nothing else is."""
