@@ -138,8 +138,8 @@ def _print_previews(outcome: BuildOutcome) -> None:
 
 def _print_unmet_requirements(outcome: BuildOutcome) -> None:
     """Print what benchmarks need according to the catalog and this project lacks, and whom else they ask."""
-    from evalmake.preflight.catalog_requirements import asked_past_the_gateway, missing_catalog_requirements
+    from evalmake.preflight.catalog_requirements import find_endpoints_past_the_gateway, missing_catalog_requirements
 
     unmet = missing_catalog_requirements(outcome.workspace.project, outcome.plan.stale)
-    for line in render_requirements((), (), unmet, asked_past_the_gateway(outcome.plan.stale)):
+    for line in render_requirements((), (), unmet, find_endpoints_past_the_gateway(outcome.plan.stale)):
         click.echo(line, err=True)

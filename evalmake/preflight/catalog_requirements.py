@@ -25,12 +25,12 @@ def missing_catalog_requirements(project: Project, nodes: Iterable[Node]) -> dic
     return found
 
 
-def asked_past_the_gateway(nodes: Iterable[Node]) -> dict[str, list[str]]:
+def find_endpoints_past_the_gateway(nodes: Iterable[Node]) -> dict[str, list[str]]:
     """Whom harnesses ask by themselves: without evalmake's cache and counts -> the benchmarks that do."""
     found: dict[str, list[str]] = {}
     for node in first_of_each(nodes, lambda n: n.evaluation.benchmark.name):
         benchmark = node.evaluation.benchmark
         if benchmark.block.harness == "nemo":
-            for asked in catalog.find_asked(benchmark.fields.values):
+            for asked in catalog.find_other_endpoints(benchmark.fields.values):
                 found.setdefault(asked, []).append(benchmark.name)
     return found

@@ -180,7 +180,7 @@ def requires_judge(values: Mapping[str, Any]) -> bool:
     return "azure_judge" in entry.keys or "judge" in entry.keys.get("extra", {})
 
 
-def find_asked(values: Mapping[str, Any]) -> list[str]:
+def find_other_endpoints(values: Mapping[str, Any]) -> list[str]:
     """Whom a benchmark asks past the gateway, as the catalog knows it and as its `extra` says; not its judge.
 
     What `extra` does not say is as in the harness's own configuration, which the catalog repeats.

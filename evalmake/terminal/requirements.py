@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalmake.planner.plan import Plan
-from evalmake.preflight.catalog_requirements import asked_past_the_gateway, missing_catalog_requirements
+from evalmake.preflight.catalog_requirements import find_endpoints_past_the_gateway, missing_catalog_requirements
 from evalmake.preflight.pins import unpinned_inputs_in_graph
 from evalmake.preflight.secrets import required_secrets
 from evalmake.project.project import Project
@@ -15,5 +15,5 @@ def find_requirements(project: Project, plan: Plan) -> list[str]:
     """The lines below a plan that `-n` prints."""
     unpinned = [each.written for each in unpinned_inputs_in_graph(project, plan.graph)]
     unset = Secrets().missing_names(required_secrets(project, plan.stale))
-    unmet, asked = missing_catalog_requirements(project, plan.stale), asked_past_the_gateway(plan.stale)
+    unmet, asked = missing_catalog_requirements(project, plan.stale), find_endpoints_past_the_gateway(plan.stale)
     return render_requirements(unpinned, unset, unmet, asked)

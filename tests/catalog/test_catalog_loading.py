@@ -18,8 +18,8 @@ from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Command
 from evalmake.project.catalog import (
     catalog_folder,
-    find_asked,
     find_keys,
+    find_other_endpoints,
     harness_names,
     missing_requirements,
     read_entries,
@@ -126,9 +126,9 @@ def test_nobody_is_asked_past_the_gateway_unsaid(everything: dict[str, Node], tm
         led = "_JUDGE_URL" in made.files["nemo.sh"]
         assert led == (entry.name in wanted), entry.name
         assert led or judge.get("enabled") is False or not set(judge) & {"url", "model", "api_key"}, entry.name
-        assert set(re.findall(r'https?://[^"]*', json.dumps(rest))) <= set(find_asked(entry.keys)), entry.name
+        assert set(re.findall(r'https?://[^"]*', json.dumps(rest))) <= set(find_other_endpoints(entry.keys)), entry.name
         others = {"judge", "user"} & set(entry.requires)
-        assert not others or led or find_asked(entry.keys), entry.name
+        assert not others or led or find_other_endpoints(entry.keys), entry.name
 
 
 def test_what_each_task_with_a_judge_does() -> None:
@@ -137,7 +137,7 @@ def test_what_each_task_with_a_judge_does() -> None:
     for name, entry in read_entries().items():
         if requires_judge(entry.keys):
             kinds.setdefault("needs `judge`", []).append(name)
-        elif asked := find_asked(entry.keys):
+        elif asked := find_other_endpoints(entry.keys):
             kinds.setdefault(f"asks {', '.join(asked)}", []).append(name)
         elif "judge" not in entry.lacks and "judge" in entry.keys.get("extra", {}):
             kinds.setdefault("asks no judge unless there is `judge`", []).append(name)
@@ -257,13 +257,7 @@ def test_speed_is_the_models_and_the_gateways(tmp_path: Path) -> None:
     assert (params["parallelism"], params["max_retries"]) == (64, 1)
 
 
-HERE = """
-executor here { backend = process }
-defaults model { endpoint = "http://127.0.0.1:9/v1", name = "m" }
-model chat { api = chat }
-model completions { api = completions }
-model vlm { api = vlm }
-"""
+HERE = MODELS.replace("executor box { backend = docker }", "executor here { backend = process }")
 
 
 def test_wheels_have_the_same_benchmarks(tmp_path: Path) -> None:

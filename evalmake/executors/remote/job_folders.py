@@ -23,7 +23,7 @@ from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Job
 
 _LAST = ".last"  # of an archive that is sent: a connection may be cut where the archive seems to end
-_EATEN = "do the files of its login shell, such as ~/.bashrc, read what is sent to commands?"
+_INPUT_IS_READ = "do the files of its login shell, such as ~/.bashrc, read what is sent to commands?"
 _SMALL = 512  # KiB: a larger file is copied only when its job is over
 
 
@@ -164,7 +164,7 @@ class JobFolders:
             id, status, cluster_job = line.split("|")
             found[id] = FolderState(int(status) if status.isdigit() else None, cluster_job)
         if len(found) < len(set(ids)):
-            raise ConnectionError(f"{self.shell.place} does not tell of each job: {_EATEN}")
+            raise ConnectionError(f"{self.shell.place} does not tell of each job: {_INPUT_IS_READ}")
         return found
 
     def copy_small_files(self, ids: Collection[str], names: Iterable[str]) -> None:
@@ -247,7 +247,7 @@ def _receive(new: str, name: str, size: int, mode: str) -> str:
     new, name = shlex.quote(new), shlex.quote(name)
     return (
         f'cat > {new} && if [ "$(wc -c < {new})" -eq {size} ]; then chmod {mode} {new} && mv -f {new} {name};'
-        f" else rm -f {new}; echo {shlex.quote(f'a file arrived incomplete: {_EATEN}')} >&2; exit 1; fi"
+        f" else rm -f {new}; echo {shlex.quote(f'a file arrived incomplete: {_INPUT_IS_READ}')} >&2; exit 1; fi"
     )
 
 

@@ -101,7 +101,7 @@ trap 'status=$?; set +eu; . "${{config%/*}}/cleanup.sh"; exit $status' EXIT
 _NOT_JUDGED = "will use exact matching for evaluation"
 """VLMEvalKit's warning that it grades without its judge."""
 
-_LEFT_OUT = "safety_eval."
+_SAFETY_PREFIX = "safety_eval."
 """Safety Harness compares the type that it is given with its tasks' plain names: `safety_eval.aegis_v2_reasoning` would
 not look at the reasoning, and `safety_eval.compliance` would end without a result."""
 
@@ -349,7 +349,7 @@ def _build_run_config(evaluation: Evaluation) -> dict[str, Any]:
     }
     return {
         "config": {
-            "type": (evaluation.benchmark.block.task or "").removeprefix(_LEFT_OUT),
+            "type": (evaluation.benchmark.block.task or "").removeprefix(_SAFETY_PREFIX),
             "params": {key: value for key, value in given.items() if value is not None}
             | {"extra": build_extra(settings)},
         },

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evalmake.project.catalog import WHEELS, catalog_folder, read_entries
 
-HEAD = "| harness | image | wheel | ran, from the wheel | on | did not |"
+HEAD = "| harness | image | wheel | ran, from the wheel | on | what did not, or why |"
 
 
 @dataclass(frozen=True)
