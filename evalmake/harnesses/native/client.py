@@ -8,6 +8,7 @@ and times out requests.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -24,13 +25,13 @@ from evalmake.model_reply.finish_reason import read_finish_reason
 from evalmake.model_reply.reasoning_tags import split_reasoning
 from evalmake.redaction import redact_secret
 from evalmake.scoring.unscored_causes import CauseKind
-from evalmake.upstream.connection import LARGEST_REPLY, UpstreamError, UpstreamReply
+from evalmake.upstream.connection import UpstreamError, UpstreamReply
 from evalmake.upstream.connection_pool import ConnectionPool, Network
 
 EXCERPT = 200
 """Characters of a reply that a message quotes, at most."""
-_LONGEST_SILENCE = 30 * 86400.0
-"""Seconds: the gateway decides when a model has been silent for too long."""
+_LONGEST_SILENCE, _LARGEST_REPLY = 30 * 86400.0, sys.maxsize
+"""In seconds and bytes: the gateway decides when a model is silent for too long, or says too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Client:
         self.requests += 1
         started = time.perf_counter()
         try:
-            reply = await self._pool.send(request, _LONGEST_SILENCE)
+            reply = await self._pool.send(request, _LONGEST_SILENCE, largest=_LARGEST_REPLY)
             raw = await _read_body(reply)
         except UpstreamError as error:
             raise self._build_connection_error(error) from None
@@ -131,7 +132,7 @@ class Client:
     def _build_connection_error(self, error: UpstreamError) -> Exception:
         """The error of a request without a whole reply: a reply that is too large says nothing of the next one."""
         if error.kind == "too large":
-            return RequestError(f"the reply is larger than {LARGEST_REPLY >> 20} MiB")
+            return RequestError(str(error))
         how = str(error) if error.kind == "connect" else "the connection broke"
         return EndpointError(f"{self.endpoint.variable}: {how}")
 

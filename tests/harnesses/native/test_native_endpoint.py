@@ -61,6 +61,7 @@ def test_an_error_says_of_what_kind_it_is(native: Native, reply: Reply, kind: st
         (Raw(text=HTML, kind="text/html"), f"the reply is not JSON: {HTML}"),
         ({"object": "error"}, 'a reply without choices: {"object": "error"}'),
         (Raw(text="[]"), "a reply without choices: []"),
+        (refusal(200, "{}", Padding="x" * 100_000), "the reply's headers are larger than 64 KiB"),
         (completion(None), "null content"),
         (completion(7), "unusable reply: a number as content, not text: 7"),
         (completion({"text": "7"}), 'unusable reply: an object as content, not text: {"text":"7"}'),
