@@ -36,7 +36,7 @@ LAYERS = (
         "secret_spellings",
         "value_files",
     ),
-    ("pins",),
+    ("pins", "signatures"),
     ("project",),
     ("scoring", "migration"),
     ("plugin_api",),
@@ -77,6 +77,8 @@ ADDRESSES = {
     "pyarrow": ("harnesses.native",),
     "pandas": ("api",),
     "keyring": ("run.secrets",),
+    "securesystemslib": ("signatures",),
+    "cryptography": ("signatures",),
     "pydantic": (
         "project.schema",
         "project.adapter",

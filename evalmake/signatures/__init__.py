@@ -1,0 +1,1 @@
+"""Keys and signatures: ed25519 key pairs in PEM, and DSSE envelopes."""
