@@ -9,10 +9,9 @@ from pathlib import Path
 from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.external_inputs import ExternalInputs
-from evalmake.language.file_search import find_files, is_pattern, split_pattern
-from evalmake.language.folder_search import find_complete_folders
+from evalmake.language.file_search import is_pattern, split_pattern
 from evalmake.language.source import Source, Span
-from evalmake.language.values import File, Files, SecretRef, Value
+from evalmake.language.values import File, Files, Folder, SecretRef, Value
 
 
 class Functions:
@@ -51,8 +50,7 @@ class Functions:
         return Span(self.source, node.start, node.end)
 
     def _read_variable(self, node: tree.Call, name: Value, *default: Value) -> Value:
-        value = self.external.environment.get(str(name))
-        self.external.variables_read[str(name)] = value
+        value = self.external.variable(str(name))
         if value is not None:
             return value
         if default:
@@ -70,11 +68,9 @@ class Functions:
     def _read_file(self, node: tree.Call, name: Value) -> Value:
         path = self._resolve_path(str(name))
         try:
-            digest = self.external.hashes.of(path)
+            return Files((self._file(path.name, path),), single=True)
         except OSError as error:
-            self.external.hashes.seen.add(path)
             raise self._unreadable_error(node, str(name), path, error) from None
-        return Files((File(path.name, digest, path),), single=True)
 
     def _find_files(self, node: tree.Call, pattern: Value, *marker: Value) -> Value:
         if str(pattern).endswith("/"):
@@ -87,10 +83,9 @@ class Functions:
                 help=[f'end its pattern in `/`: glob("{pattern}/", ...)'],
             )
         root, inner = split_pattern(str(pattern), self.source.folder)
-        hashes = self.external.hashes
         try:
-            names = find_files(root, inner, self.external.watched, self._span(node))
-            files = tuple(File(n, hashes.of(root / n), root / n) for n in names)
+            names = self.external.find_files(root, inner, self._span(node))
+            files = tuple(self._file(name, root / name) for name in names)
         except OSError as error:
             raise self._unreadable_error(node, str(pattern), root, error) from None
         if not names:
@@ -108,7 +103,8 @@ class Functions:
             raise make_error("bad-call", "the marker is the name of a file in the folder", self._span(node))
         root, inner = split_pattern(pattern, self.source.folder)
         try:
-            folders = find_complete_folders(root, inner, marker, self.external, self._span(node))
+            found = self.external.find_folders(root, inner, marker, self._span(node))
+            folders = tuple(self._folder(name, root / name, files) for name, files in found)
         except OSError as error:
             raise self._unreadable_error(node, pattern, root, error) from None
         if not folders:
@@ -118,6 +114,12 @@ class Functions:
                 notes.append("at least one matches, but has not been quiet for long enough")
             raise make_error("missing-file", f"no folder matches `{pattern}`{wanted}", self._span(node), notes=notes)
         return folders
+
+    def _folder(self, name: str, path: Path, files: list[str]) -> Folder:
+        return Folder(name.replace("/", "."), Files(tuple(self._file(one, path / one) for one in files)))
+
+    def _file(self, name: str, path: Path) -> File:
+        return File(name, self.external.digest(path), self.external.place(path))
 
     def _resolve_path(self, name: str) -> Path:
         return Path(os.path.normpath(os.path.join(self.source.folder, name)))

@@ -13,8 +13,8 @@ from typing import Any
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import EvalmakeError, make_error
-from evalmake.language.json_file import read_json
-from evalmake.language.regular_file import check_regular
+from evalmake.language.external_inputs import ExternalInputs
+from evalmake.language.json_file import parse_json
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -58,14 +58,13 @@ class Lock:
     pins: dict[str, Pin] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, evalfile: Path) -> Lock:
+    def read(cls, evalfile: Path, external: ExternalInputs) -> Lock:
         """The lock of `evalfile`; an empty one if there is no file."""
         path = evalfile.with_suffix(".lock")
-        if not path.exists():
+        if not external.exists(path):
             return cls(path)
         try:
-            check_regular(path)
-            data = read_json(path, _MAX_BYTES)
+            data = parse_json(external.read(path, _MAX_BYTES))
             if data["version"] != VERSION:
                 raise _unreadable(path, f"it has the version {data['version']!r}, and this evalmake reads {VERSION}")
             return cls(path, {name: _read_pin(entry) for name, entry in data["pins"].items()})

@@ -44,6 +44,10 @@ class Boundary:
             return True
         return any(real.is_relative_to(folder) for folder in self._folders)
 
+    def allows(self, path: Path, data: bytes) -> bool:
+        """Whether an include may be shown as an Evalfile: see `is_evalfile`."""
+        return is_evalfile(path, data)
+
     def _find_repository(self, folder: Path) -> Path | None:
         for parent in (folder, *folder.parents):
             for mark in _REPOSITORY_MARKS:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from evalmake.language import tree as syntax
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
+from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_hashes import hash_bytes
-from evalmake.language.file_search import find_files, is_pattern, split_pattern
+from evalmake.language.file_search import is_pattern, split_pattern
 from evalmake.language.parser import MAX_NESTING, load_tree
-from evalmake.language.regular_file import read_regular
 from evalmake.language.source import Source, Span
 from evalmake.project import catalog
-from evalmake.project.boundary import Boundary, allow_help, is_evalfile
+from evalmake.project.boundary import Boundary, allow_help
 
 _MAX_BYTES = 64 << 20
 
@@ -42,18 +42,21 @@ class FileSet:
     """
 
     boundary: Boundary
+    external: ExternalInputs
     files: list[LoadedFile] = field(default_factory=list)
     read: set[Path] = field(default_factory=set)
     watched: set[str] = field(default_factory=set)
     unpinned: list[Span] = field(default_factory=list)
 
 
-def read_files(path: Path, cache: Path | None, written: Source | None = None) -> FileSet:
+def read_files(
+    path: Path, cache: Path | None, external: ExternalInputs, boundary: Boundary, written: Source | None = None
+) -> FileSet:
     """Read `path` and its includes; the first error ends it.
 
     `written` is a text that stands for the file: it includes nothing, and is kept nowhere.
     """
-    found = FileSet(Boundary(path))
+    found = FileSet(boundary, external)
     found.watched |= found.boundary.watched
     if written is None:
         _read_file(path, _shorten(path), None, None, cache, found, [])
@@ -87,8 +90,8 @@ def _read_file(
     found.read.add(real)
     if not (found.boundary.holds(path) or name.startswith(catalog.PREFIX)):
         raise _outside_error(found.boundary, path, at)
-    data = _read_bytes(path, at)
-    if not is_evalfile(path, data):  # and what it is, is not shown
+    data = _read_bytes(path, at, found.external)
+    if not found.boundary.allows(path, data):  # and what it is, is not shown
         help_ = ["if it is one, give it a name that ends in `.evalfile`"]
         raise make_error("syntax", f"`{name}` is not an Evalfile", at, help=help_)
     source = Source(name, _decode(data, path, at))
@@ -116,12 +119,12 @@ def _read_include(
         help_ = ["copy or clone the file, and include it from there"]
         raise make_error("missing-file", f"an include is a file, and `{text}` is a URL", at, help=help_)
     matches = _find_matches(written, folder, found, at) if is_pattern(text) else [path]
-    if shipped and not item.maybe and not any(os.path.exists(match) for match in matches):
+    if shipped and not item.maybe and not any(found.external.exists(match) for match in matches):
         raise _missing_catalog_error(text.removeprefix(catalog.PREFIX), at)
     if not matches and not item.maybe:
         raise make_error("missing-file", f"no file matches `{text}`", at, notes=[f"evalmake looked for it at {path}"])
     for match in matches:
-        if item.maybe and not os.path.exists(match):
+        if item.maybe and not found.external.exists(match):
             found.watched.add(str(match))
             continue
         name = catalog.catalog_name(match) if shipped else _shorten(match)
@@ -158,13 +161,13 @@ def _missing_catalog_error(name: str, at: Span) -> EvalmakeError:
 
 def _find_matches(pattern: str, folder: str, found: FileSet, at: Span) -> list[Path]:
     root, inner = split_pattern(pattern, folder)
-    return [root / name for name in find_files(root, inner, found.watched, at)]
+    return [root / name for name in found.external.find_files(root, inner, at)]
 
 
-def _read_bytes(path: Path, at: Span | None) -> bytes:
+def _read_bytes(path: Path, at: Span | None, external: ExternalInputs) -> bytes:
     shown = _shorten(path)
     try:
-        return read_regular(path, _MAX_BYTES)
+        return external.read(path, _MAX_BYTES)
     except IsADirectoryError:
         raise make_error("not-a-file", f"`{shown}` is a folder, not an Evalfile", at) from None
     except FileNotFoundError:

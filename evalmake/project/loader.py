@@ -17,6 +17,7 @@ from evalmake.language.file_hashes import FileHashes
 from evalmake.language.source import Source, Span
 from evalmake.language.values import Symbol
 from evalmake.pins.lock import Lock
+from evalmake.project.boundary import Boundary
 from evalmake.project.command_words import Word
 from evalmake.project.declarations import (
     Declaration,
@@ -59,9 +60,24 @@ def load_project(
     stands for the file. Without `locked`, inputs stand as they are written, pinned or not. `settle`
     is for how many seconds a folder must have been quiet, for an axis over folders to have it.
     """
-    files = read_files(path, cache, written)
-    diagnostics = Diagnostics(MOST_ERRORS)
     external = ExternalInputs(environment, FileHashes(cache / "hashes.json" if cache else None), settle=settle)
+    return load_project_from(path, overrides, plugins, external, Boundary(path), cache, reserved, written, locked)
+
+
+def load_project_from(
+    path: Path,
+    overrides: Sequence[Word],
+    plugins: PluginRegistry,
+    external: ExternalInputs,
+    boundary: Boundary,
+    cache: Path | None = None,
+    reserved: Sequence[str] = (),
+    written: Source | None = None,
+    locked: bool = True,
+) -> Project:
+    """The same, with everything outside of the text as `external` and `boundary` say it is."""
+    files = read_files(path, cache, external, boundary, written)
+    diagnostics = Diagnostics(MOST_ERRORS)
     bindings = bind_variables(files.files, diagnostics)
     diagnostics.check()
     scope = Scope(bindings, external)
@@ -120,7 +136,7 @@ def _load_declarations(
         given,
         external,
         scope,
-        Lock.read(path),
+        Lock.read(path, external),
         {f"{kind} {name}": block.span for (kind, name), block in parsed.items()},
     )
     check_references(project, parsed, diagnostics)

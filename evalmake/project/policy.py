@@ -72,7 +72,7 @@ def check_seeds(project: Project, written: Fields, diagnostics: Diagnostics) -> 
     """Check `settings { seeds = [...] }`: each folder holds a reply cache."""
     for name in project.settings.seeds:
         folder = Path(os.path.normpath(project.folder / name))
-        if not os.path.isfile(folder / "cache.db"):
+        if not project.external.is_file(folder / "cache.db"):
             is_folder = os.path.isdir(folder)
             diagnostics.error(
                 "missing-file",

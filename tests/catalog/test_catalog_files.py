@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 import evalmake
+from evalmake.language.external_inputs import ExternalInputs
+from evalmake.language.file_hashes import FileHashes
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
+from evalmake.project.boundary import Boundary
 from evalmake.project.catalog import (
     REQUIRES,
     Entry,
@@ -221,7 +224,7 @@ def test_a_file_needs_nothing_beside_it() -> None:
     """No include, no file, no secret: what it says is the same wherever evalmake is installed."""
     for path in (*SHIPPED, *WHEEL_FILES):
         if path.suffix == ".evalfile":
-            assert len(read_files(path, None).files) == 1
+            assert len(read_files(path, None, ExternalInputs({}, FileHashes()), Boundary(path)).files) == 1
             assert not re.search(r"^[^#]*\b(include|file|glob|env|secret)\b *[(\"]", path.read_text(), re.M)
 
 

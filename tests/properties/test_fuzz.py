@@ -11,6 +11,8 @@ import pytest
 
 from evalmake import cli
 from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.external_inputs import ExternalInputs
+from evalmake.language.file_hashes import FileHashes
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
 from evalmake.pins.lock import Lock
@@ -96,7 +98,7 @@ def test_locks(tmp_path: Path) -> None:
         text = json.dumps(mutate_json(dice, LOCK)).encode()
         path.write_bytes(mutate(dice, text) if dice.random() < 0.5 else text)
         with refusal("bad-lock"):
-            lock = Lock.read(tmp_path / "Evalfile")
+            lock = Lock.read(tmp_path / "Evalfile", ExternalInputs({}, FileHashes()))
             assert all(pin.applied(name) and pin.meaning for name, pin in lock.pins.items())
 
 
