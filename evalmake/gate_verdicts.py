@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
-from evalmake.planner.graph import GraphBuilder, Node
+from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
 from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
@@ -152,5 +152,5 @@ def _other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
     if not cells:
         return []
     wanted = {cell.address for cell in gated}
-    builder = GraphBuilder(workspace.project, workspace.plugins, workspace.environments().resolved_versions)
+    builder = workspace.graph_builder()
     return [builder.node(cell) for cell in cells if cell.address in wanted]

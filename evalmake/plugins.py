@@ -30,3 +30,12 @@ class InstalledPlugins:
         if key not in self._loaded:
             self._loaded[key] = self._entry_points[key].load()
         return self._loaded[key]
+
+    def used(self) -> dict[str, dict[str, dict[str, str]]]:
+        """The plugins that were imported, by group and name: the distribution that each is of, and its version."""
+        found: dict[str, dict[str, dict[str, str]]] = {}
+        for group, name in sorted(self._loaded):
+            dist = self._entry_points[group, name].dist
+            version = {"distribution": dist.name if dist else "", "version": dist.version if dist else ""}
+            found.setdefault(group, {})[name] = version
+        return found

@@ -13,7 +13,7 @@ from evalmake.disk_database import is_only_readable
 from evalmake.file_modes import share_with_group
 from evalmake.language.diagnostic import make_error
 from evalmake.language.source import Source
-from evalmake.planner.graph import Graph, build_graph
+from evalmake.planner.graph import FindAdditions, FindVersions, Graph, GraphBuilder, additions_of_harness, build_graph
 from evalmake.plugins import InstalledPlugins
 from evalmake.preflight.context import GraphContext
 from evalmake.preflight.run_all import check_graph
@@ -67,6 +67,8 @@ class Workspace:
     root: Path
     store_folder: Path
     from_python: bool = False
+    find_versions: FindVersions | None = None  # without it, those that are installed here
+    find_additions: FindAdditions = additions_of_harness
 
     @classmethod
     def open(
@@ -160,6 +162,12 @@ class Workspace:
 
     def graph_of(self, selection: Selection, locked: bool = False) -> Graph:
         """The checked graph of a selection; a report that is selected brings the cells it shows."""
+        graph = self.unchecked_graph_of(selection)
+        check_graph(GraphContext(self.project, self.plugins, graph, locked=locked))
+        return graph
+
+    def unchecked_graph_of(self, selection: Selection) -> Graph:
+        """The graph of a selection, whether or not it can be run from here."""
         reports = {
             name: (report, cells_of_report(self.project, self.cells, report))
             for name, report in selection.reports.items()
@@ -167,10 +175,12 @@ class Workspace:
         cells = dict(selection.evaluations)
         for _, shown in reports.values():
             cells.update((cell.name, cell) for cell in shown)
-        resolved = self.environments().resolved_versions
-        graph = build_graph(self.project, cells.values(), reports, self.plugins, resolved)
-        check_graph(GraphContext(self.project, self.plugins, graph, locked=locked))
-        return graph
+        return build_graph(self.graph_builder(), cells.values(), reports)
+
+    def graph_builder(self) -> GraphBuilder:
+        """What makes nodes of cells."""
+        find_versions = self.find_versions or self.environments().resolved_versions
+        return GraphBuilder(self.project, self.plugins, find_versions, self.find_additions)
 
     def other_targets(self, chosen: Collection[str]) -> Container[str]:
         """Return the targets that a build does not touch: all others of the Evalfile.

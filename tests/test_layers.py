@@ -45,6 +45,7 @@ LAYERS = (
     ("run", "servers", "preflight", "plugins"),
     (
         "workspace",
+        "evidence_checks",
         "gate_verdicts",
         "results",
         "reports",

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # The versions that a benchmark or deployment runs with, as far as they are known: package -> version.
 FindVersions = Callable[[Declaration, object], Mapping[str, str]]
 
+# What a harness adds to the identity of a benchmark.
+FindAdditions = Callable[[Declaration, object], Mapping[str, Any]]
+
 # These keys of an adapter change neither the requests that are sent nor the replies that are scored.
 _OUTSIDE_IDENTITY = (
     "cache",
@@ -40,6 +43,11 @@ _OUTSIDE_IDENTITY = (
     "retry",
     "timeout",
 )
+
+
+def additions_of_harness(benchmark: Declaration, harness: object) -> Mapping[str, Any]:
+    """Return what a harness adds to the identity of a benchmark."""
+    return harness.identity(benchmark) if isinstance(harness, AddsToIdentity) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +117,17 @@ class Graph:
 class GraphBuilder:
     """Builds nodes from evaluations. Each declaration is walked once, however many cells use it."""
 
-    def __init__(self, project: Project, plugins: PluginRegistry, find_versions: FindVersions) -> None:
+    def __init__(
+        self,
+        project: Project,
+        plugins: PluginRegistry,
+        find_versions: FindVersions = lambda declaration, plugin: {},
+        find_additions: FindAdditions = additions_of_harness,
+    ) -> None:
         self.project = project
         self.plugins = plugins
         self.find_versions = find_versions
+        self.find_additions = find_additions
         self.services: dict[str, Action] = {}
         self.sources: dict[str, str] = {}
         self._models: dict[str, Part] = {}
@@ -219,8 +234,7 @@ class GraphBuilder:
                 "adapter": self._adapter_identity(block.adapter),
                 **{k: v for k, v in settings.items() if k not in placement},
             }
-            if isinstance(harness, AddsToIdentity):
-                identity |= harness.identity(benchmark)
+            identity |= self.find_additions(benchmark, harness)
             self._benchmarks[benchmark.name] = Part.of(_without_empty(identity)), judges
         return self._benchmarks[benchmark.name]
 
@@ -248,14 +262,11 @@ class GraphBuilder:
 
 
 def build_graph(
-    project: Project,
+    builder: GraphBuilder,
     cells: Iterable[Evaluation],
     reports: Mapping[str, tuple[Declaration, list[Evaluation]]],
-    plugins: PluginRegistry,
-    find_versions: FindVersions = lambda declaration, plugin: {},
 ) -> Graph:
     """Return the graph of `cells` and `reports`."""
-    builder = GraphBuilder(project, plugins, find_versions)
     graph = Graph()
     for cell in cells:
         graph.nodes[cell.name] = builder.node(cell)

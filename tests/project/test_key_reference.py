@@ -14,7 +14,7 @@ from evalmake.language.file_hashes import FileHashes
 from evalmake.language.parser import parse_override
 from evalmake.language.source import Source
 from evalmake.language.values import Symbol
-from evalmake.planner.graph import build_graph
+from evalmake.planner.graph import GraphBuilder, build_graph
 from evalmake.plugins import InstalledPlugins
 from evalmake.project.adapter import Adapter
 from evalmake.project.key_reference import ALL, Key, Section, find_sections, list_topics, to_text
@@ -135,7 +135,9 @@ def _digests(folder: Path, deployment: str, benchmark: str, change: Any = None) 
     if change:
         change(workspace)
     cells = [cell for group in workspace.cells.values() for cell in group]
-    return tuple(node.action.digest for node in build_graph(workspace.project, cells, {}, PLUGINS).nodes.values())
+    return tuple(
+        node.action.digest for node in build_graph(GraphBuilder(workspace.project, PLUGINS), cells, {}).nodes.values()
+    )
 
 
 def _coerce(annotation: Any, value: Any) -> Any:
