@@ -239,7 +239,8 @@ def test_reports_and_seeds(root: Path, tmp_path: Path, monkeypatch: pytest.Monke
     """Reports with a key that is not there plan, and so do folders of replies, which are not copied."""
     (root / "replies").mkdir()
     (root / "replies/cache.db").write_text("replies")
-    report = 'report audit {\n    format = in-toto\n    path = "../out"\n    of = first\n    sign = secret("KEY")\n}\n'
+    keys = '    format = in-toto\n    path = "../out"\n    of = [first]\n    sign = secret("KEY")\n'
+    report = f"report audit {{\n{keys}}}\n"
     (root / "Evalfile").write_text(f'settings {{ seeds = ["replies"] }}\n{FIRST}{report}')
     evidence = leave(root, tmp_path, monkeypatch)
     assert evidence.names() == {"Evalfile", "data/sums.jsonl"}
