@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalmake.evidence_checks import recorded_inputs
 from evalmake.evidence_checks.path_names import PathNames, place_of
@@ -132,7 +134,7 @@ def _set(*path: str | int, to: object) -> Edit:
         (_set("files", "../../x", to="0" * 64), "no file is called '../../x'"),
         (_set("files", "/a/../../x", to="0" * 64), "no file is called '/a/../../x'"),
         (_set("files", "catalog:../x", to="0" * 64), "no file is called 'catalog:../x'"),
-        (_set("files", "./catalog:/x", to="0" * 64), "no file is called"),
+        (_set("files", "./catalog:/../x", to="0" * 64), "no file is called"),
         (_set("files", "a\0b", to="0" * 64), "no file is called"),
         (_set("files", "", to="0" * 64), "no file is called"),
         (_set("files", "Evalfile", to="sha256:0"), "the digest of 'Evalfile' is none"),
@@ -177,6 +179,18 @@ def test_evidence_that_is_not_there(tmp_path: Path) -> None:
     assert "cannot read" in refusal(EvidenceFolder(tmp_path, tmp_path / "scratch", {}))
 
 
+PART = st.sampled_from(["@", "@@outside", "@outside", "@catalog", "catalog:", "catalog:x", "home", "me", "x", "..."])
+PATH = st.lists(PART, min_size=1, max_size=4).map("/".join)
+ROOTS = ["/", "/home/me/", f"{catalog_folder()}/"]
+
+
+@given(st.sets(st.builds(str.__add__, st.sampled_from(ROOTS), PATH)))
+def test_any_paths_have_names_and_places_of_their_own(paths: set[str]) -> None:
+    """No two paths have one name or one place, wherever they are."""
+    names = {PathNames("/home/me").name_of(path) for path in paths}
+    assert len(names) == len({place_of(name) for name in names}) == len({os.path.normpath(path) for path in paths})
+
+
 def test_names_and_places_are_one_to_one() -> None:
     """No two paths have one name or one place, and each place is below `sources`."""
     names = PathNames("/home/me/project")
@@ -201,6 +215,7 @@ def test_names_and_places_are_one_to_one() -> None:
 
 
 _AUDITED = """\
+import os
 import sys
 from pathlib import Path
 
@@ -220,7 +235,17 @@ def watch(event, args):
     if event in starts or (event in events and path.startswith("/") and not path.startswith(allowed)):
         sys.stderr.write(f"TOUCHED {event} {args!r}\\n")
 
+def watched(name):
+    real = getattr(os, name)
+
+    def look(path, *args, **keys):
+        watch("open", (path,))
+        return real(path, *args, **keys)
+
+    return look
+
 sys.addaudithook(watch)
+os.stat, os.lstat, os.readlink = watched("stat"), watched("lstat"), watched("readlink")
 try:
     open_sources(Path(sys.argv[1]), Path(sys.argv[2]))
 except EvalmakeError as error:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.evidence_checks.sources import collect_sources
+from evalmake.evidence_checks.sources import collect_sources, open_sources
 from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.source import Source
 from evalmake.workspace import Workspace
 from tests.evidence_checks.evidence_folders import identities, leave, select
 from tests.support.repository import EXAMPLES
@@ -275,3 +276,30 @@ def test_the_same_bytes(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(EvalmakeError) as error:
         first.write(tmp_path / "changed")
     assert error.value.diagnostics[0].code == "input-changed"
+
+
+def test_a_call_from_python(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a call of the Python API wrote is the Evalfile of its evidence, whatever file has that name."""
+    (root / "Evalfile").write_text("something else")
+    source = Source(str(root / "a call"), FIRST)
+    workspace = Workspace.open(root / "Evalfile", source=source)
+    graph = workspace.graph(())
+    expected = identities(workspace, graph)
+    collect_sources(workspace, graph, True).write(tmp_path)
+    shutil.rmtree(root)
+    assert identities(*open_sources(tmp_path, tmp_path / "scratch")) == expected
+    assert (tmp_path / "sources/Evalfile").read_text() == FIRST
+
+
+def test_gates_over_other_seeds(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell that was not built, but is judged with one that was, has its digest, too."""
+    text = FIRST.replace("benchmark = sums\n}", "benchmark = sums\n    seed in 1..2\n    require accuracy >= 0.5\n}")
+    (root / "Evalfile").write_text(text.replace("number", "math"))
+    monkeypatch.setattr("evalmake.harnesses.native.harness.find_version", lambda: "0.1.2")
+    before = Workspace.open(root / "Evalfile")
+    other = before.graph_builder().node(before.cells["first"][1]).action.digest
+    evidence = leave(root, tmp_path, monkeypatch, "Evalfile", "first/1")
+    monkeypatch.setattr("evalmake.harnesses.native.harness.find_version", lambda: "9.9.9")
+    workspace, graph = evidence.open()
+    assert list(graph.nodes) == ["first/1"]
+    assert workspace.graph_builder().node(workspace.cells["first"][1]).action.digest == other
