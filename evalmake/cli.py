@@ -30,6 +30,8 @@ _WITH_VALUE = {
     "-o",
     "--output",
     "--plan",
+    "--sign",
+    "--key",
     "--allow-path",
     "--env-file",
     "--settle",

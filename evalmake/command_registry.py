@@ -40,6 +40,7 @@ REGISTRY = (
     CommandEntry("verify", STORE, "Check that stored data is undamaged."),
     CommandEntry("clean", STORE, "Stop jobs that a killed build left running, and delete their files."),
     CommandEntry("gc", STORE, "Delete stored data that no result refers to."),
+    CommandEntry("key", WRITE, "Make a key pair for signatures, show a key, or sign a saved plan."),
     CommandEntry("init", WRITE, "Write a first Evalfile."),
     CommandEntry("import", WRITE, "Write an Evalfile from a configuration of another program."),
     CommandEntry("fmt", WRITE, "Format Evalfiles; `fmt -` formats standard input."),

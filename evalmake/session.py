@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,15 @@ from evalmake.language.diagnostic import Diagnostic, make_error
 from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
+from evalmake.planner.plan_changes import check_saved_plan
 from evalmake.planner.saved_plan import (
     SavedPlan,
-    check_saved_plan,
+    parse_saved_plan,
     plan_to_json,
-    read_saved_plan,
+    read_plan_bytes,
     words_of_saved_plan,
 )
+from evalmake.planner.signed_plan import check_signatures, sign_plan
 from evalmake.planner.staleness import ActionHistory, describe_shortfalls, find_valid_records
 from evalmake.planning import (
     check_before_build,
@@ -42,7 +44,10 @@ from evalmake.project.command_words import Words
 from evalmake.project.targets import refuse_no_targets
 from evalmake.reports import write_reports
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
+from evalmake.run.secrets import Secrets
+from evalmake.run.signers import find_signer_of_word
 from evalmake.scoring.result_set import ResultSet
+from evalmake.signatures.keys import Signer, read_public_key
 from evalmake.store.lock import build_lock
 from evalmake.store.store import Store
 from evalmake.workspace import Request, Workspace
@@ -70,6 +75,8 @@ class BuildOutcome:
     detached: int = 0
     withdrawn: int = 0
     estimate: dict[str, ActionHistory] = field(default_factory=dict)
+    signed_by: tuple[str, ...] = ()
+    """The ids of the keys that have signed the plan: the one that was saved, or the one that was followed."""
     revalidated: dict[str, str] = field(default_factory=dict)
     """Results that became valid without a run, because less is demanded of them: why they were not valid before."""
 
@@ -89,13 +96,14 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
 
 
 def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None]) -> BuildOutcome:
-    saved = read_saved_plan(request.plan) if request.plan else None
+    saved = _read_saved_plan(request.plan, request.keys) if request.plan else None
+    signers = [find_signer_of_word(word, Secrets()) for word in request.sign]
     words = request.words if saved is None else words_of_saved_plan(request.words, saved)
     workspace = Workspace.open(request.file, words.overrides, request.source, settle=request.settle)
     graph = workspace.graph(words.targets, request.locked)
     refuse_no_targets(workspace.project)
     if request.dry_run or request.question:
-        return _preview(request, workspace, graph, saved, show_plan)
+        return _preview(request, workspace, graph, saved, signers, show_plan)
     if request.owns_process:
         forbid_inspection()  # jobs of an earlier build may run
     workspace.share_store()
@@ -114,6 +122,7 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
             check_saved_plan(plan, saved)
         store.mark_valid({d.name: d.action for d in plan.decisions.values() if not d.stale})
         outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
+        outcome.signed_by = saved.signed_by if saved else ()
         show_plan(outcome)
         jobs_are_left = workspace.has_jobs_left()
         if jobs_are_left or not plan.is_empty:
@@ -131,6 +140,7 @@ def _preview(
     workspace: Workspace,
     graph: Graph,
     saved: SavedPlan | None,
+    signers: Sequence[Signer],
     show_plan: Callable[[BuildOutcome], None],
 ) -> BuildOutcome:
     """Plan without running: `-n`, `-q` and `-o`. If the build would fail at once, show its errors and exit with 2."""
@@ -139,6 +149,7 @@ def _preview(
         if saved is not None:
             check_saved_plan(plan, saved)
         outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
+        outcome.signed_by = saved.signed_by if saved else ()
         if request.question:
             outcome.status = OK if plan.is_empty else UNMET
             return outcome
@@ -147,12 +158,21 @@ def _preview(
         outcome.problems = find_problems(workspace, plan, request.detach, dry_run=True)
         outcome.status = FAILED if any(map(is_error, outcome.problems)) else OK
     if request.output:
-        _save_plan(request.output, request.file, plan)
+        outcome.signed_by = _save_plan(request.output, request.file, plan, signers)
     show_plan(outcome)
     return outcome
 
 
-def _save_plan(path: Path, evalfile: Path, plan: Plan) -> None:
+def _read_saved_plan(path: Path, keys: Sequence[Path]) -> SavedPlan:
+    """Read the plan to follow, all of whose `keys` must have signed it."""
+    public = [read_public_key(key) for key in keys]
+    data = read_plan_bytes(path)
+    signed_by = check_signatures(path, data, public) if public else ()
+    return replace(parse_saved_plan(path, data), signed_by=signed_by)
+
+
+def _save_plan(path: Path, evalfile: Path, plan: Plan, signers: Sequence[Signer]) -> tuple[str, ...]:
+    """Write a plan and its signatures; the ids of all keys that have signed it."""
     text = json.dumps(plan_to_json(plan, str(evalfile), __version__), indent=1) + "\n"
     try:
         if path.exists() and path.samefile(evalfile):
@@ -161,6 +181,7 @@ def _save_plan(path: Path, evalfile: Path, plan: Plan) -> None:
     except OSError as error:
         message = f"cannot write the plan to {path}: {error.strerror}"
         raise make_error("bad-plan", message, help=advise_on_write_error(error.errno)) from None
+    return sign_plan(path, text.encode(), signers) if signers else ()
 
 
 def _resolve_packages(request: Request, workspace: Workspace, words: Words, graph: Graph, emit: Emit) -> Graph:

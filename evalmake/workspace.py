@@ -55,6 +55,8 @@ class Request:
     argv: tuple[str, ...] = ()
     source: Source | None = None  # the text to read in place of `file`
     settle: float = 0.0  # see `load_project`
+    sign: tuple[str, ...] = ()  # the private keys that sign `output`: files, or `secret:NAME`
+    keys: tuple[Path, ...] = ()  # the public keys of all who must have signed `plan`
 
 
 @dataclass(slots=True)

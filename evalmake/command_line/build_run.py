@@ -35,6 +35,7 @@ from evalmake.workspace import Request
 def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str], owns_process: bool) -> int:
     """Plan and run; the exit status."""
     start = time.time_ns()
+    _check_flags(flags)
     request = replace(_make_request(words, flags, argv), owns_process=owns_process)
     verbose = flags["verbose"]
     quiet = flags["silent"] or request.question
@@ -77,7 +78,19 @@ def _make_request(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence
         detach=flags["detach"],
         argv=tuple(argv),
         settle=flags["settle"] or 0.0,
+        sign=flags["sign"],
+        keys=flags["keys"],
     )
+
+
+def _check_flags(flags: Mapping[str, Any]) -> None:
+    """Refuse flags about signatures that would have no effect: who writes them relies on them."""
+    if flags["sign"] and not flags["output"]:
+        raise click.UsageError("`--sign` signs the plan that `-n -o FILE` writes")
+    if flags["require_signature"] and not (flags["plan"] and flags["keys"]):
+        raise click.UsageError("`--require-signature` needs `--plan FILE` and `--key FILE`, once for each key")
+    if flags["keys"] and not flags["require_signature"]:
+        raise click.UsageError("`--key` is a key for `--require-signature`")
 
 
 def _plan_printer(request: Request, quiet: bool, verbose: bool) -> Callable[[BuildOutcome], None]:
@@ -106,6 +119,8 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
     from evalmake.terminal.requirements import find_requirements
 
     workspace, plan = outcome.workspace, outcome.plan
+    for key_id in outcome.signed_by:
+        click.echo(f"the plan is signed by {key_id}", err=True)
     if as_json:
         evalfile = str(workspace.project.path)
         click.echo(json.dumps(plan_to_json(plan, evalfile, __version__)))

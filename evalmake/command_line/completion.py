@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from evalmake.command_registry import COMMAND_NAMES
 
@@ -50,6 +51,13 @@ def complete_benchmarks(ctx: click.Context, param: click.Parameter, incomplete: 
     from evalmake.project.catalog import read_entries
 
     return _matching([*(() if ctx.params.get("words") else ("show",)), *read_entries()], incomplete)
+
+
+def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What `key` does, then the names of files."""
+    if ctx.params.get("words"):
+        return [CompletionItem(incomplete, type="file")]
+    return [CompletionItem(word) for word in _matching(("new", "show", "sign"), incomplete)]
 
 
 def _targets(ctx: click.Context, kinds: Iterable[str] = ()) -> list[str]:

@@ -26,9 +26,12 @@ class Action:
     def of(cls, kind: str, parts: Mapping[str, Part], needs: tuple[str, ...] = ()) -> Action:
         """Return the action of these parts, with its digest."""
         named = tuple(sorted(parts.items()))
-        pairs = [("kind", kind), *[(name, part.digest) for name, part in named]]
-        pairs += [("needs", need) for need in needs]
-        return cls(kind, named, needs, digest(pairs))
+        return cls(kind, named, needs, digest_of_action(kind, {name: part.digest for name, part in named}, needs))
+
+
+def digest_of_action(kind: str, parts: Mapping[str, str], needs: tuple[str, ...] = ()) -> str:
+    """The digest of an action whose parts have these digests."""
+    return digest([("kind", kind), *sorted(parts.items()), *(("needs", need) for need in needs)])
 
 
 @dataclass(frozen=True, slots=True)

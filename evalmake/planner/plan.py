@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from evalmake.language.values import Files, SecretRef
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.staleness import Decision, Reason, Records, decide_staleness
 from evalmake.scoring.demands import Demands
@@ -41,6 +42,7 @@ class Plan:
     shown_only: dict[str, Decision]  # evaluations that a report shows, but that are not selected to run
     reports: dict[str, ReportDecision] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
+    confidence: float | None = None  # that of `settings`, for evals that have none
     digest: str = ""
 
     @property
@@ -88,7 +90,7 @@ def make_plan(
         for node in report.nodes
         if node.name not in decisions
     }
-    plan = Plan(graph, decisions, shown_only, overrides=dict(overrides))
+    plan = Plan(graph, decisions, shown_only, overrides=dict(overrides), confidence=confidence)
     for name, report in graph.reports.items():
         changing = sum(node.name in decisions and decisions[node.name].stale for node in report.nodes)
         reasons = tuple(report_reasons(report, changing > 0))
@@ -111,7 +113,15 @@ def _digest(plan: Plan, confidence: float | None) -> str:
         hasher.update(f"report {name}\0{report.declaration.plugin}\0{cells}\n".encode())
         block, settings = report.declaration.block, report.declaration.settings
         keys = {key: getattr(block, key) for key in ("path", "rows", "column", "compare")}
-        keys["sign"] = block.sign.name if block.sign else None
+        keys["sign"] = _spell_signers(block.sign)
         keys["settings"] = settings.model_dump(mode="json") if settings else {}
         hasher.update(json.dumps([keys, confidence], sort_keys=True).encode())
     return f"sha256:{hasher.hexdigest()}"
+
+
+def _spell_signers(keys: Sequence[SecretRef | Files]) -> object:
+    """The keys of `sign` by their names: the name of a single secret alone, as earlier versions had no other."""
+    if not keys:
+        return None
+    names = [key.name if isinstance(key, SecretRef) else [key.files[0].name] for key in keys]
+    return names[0] if len(names) == 1 and isinstance(names[0], str) else names

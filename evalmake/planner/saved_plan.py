@@ -1,40 +1,61 @@
-"""A plan as JSON: `-n -o FILE` saves it, a reviewer approves it, and `--plan FILE` runs it."""
+"""A plan as JSON: `-n -o FILE` saves it, a reviewer approves it, and `--plan FILE` runs it.
+
+A plan has the walks of all that it rests on, each once: what a reviewer reads there is what the digests stand for. One
+of version 1 has the digests alone.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from evalmake.language.diagnostic import make_error
-from evalmake.language.json_file import read_json
+from evalmake.language.json_file import parse_json
+from evalmake.planner.action import digest_of_action
+from evalmake.planner.digest import digest
 from evalmake.planner.plan import Plan
+from evalmake.planner.plan_parts import REQUIRES, find_parts_of_plan
 from evalmake.project.command_words import Words
 
 T = TypeVar("T")
-VERSION = 1
-_SHOWN = 10
-_MAX_BYTES = 256 << 20
+VERSION = 2
+MAX_BYTES = 256 << 20
 _HELP = ["save the plan again: `evalmake -n -o FILE`"]
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _KINDS: dict[type, str] = {str: "text", bool: "`true` or `false`", list: "list", dict: "object"}
 
 
 @dataclass(frozen=True, slots=True)
+class SavedEvaluation:
+    """What a plan says of an evaluation: its action's digest, whether it would run, the digests of its parts."""
+
+    action: str
+    run: bool
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What a build needs of a saved plan; `evaluations` have their action's digest, and whether they would run."""
+    """What a build needs of a saved plan. `walks` has the parts by their digests; None in a plan of version 1.
+
+    `signed_by` has the ids of the keys whose signatures were demanded, and are valid.
+    """
 
     name: str
     digest: str
     overrides: Mapping[str, str]
-    evaluations: Mapping[str, tuple[str, bool]]
-    reports: Mapping[str, bool]
+    evaluations: Mapping[str, SavedEvaluation]
+    reports: Mapping[str, str]
+    walks: Mapping[str, Mapping[str, str]] | None = None
+    signed_by: tuple[str, ...] = ()
 
 
 def plan_to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
     """The JSON object of a plan."""
+    parts = find_parts_of_plan(plan)
     return {
         "v": VERSION,
         "evalmake": version,
@@ -49,29 +70,49 @@ def plan_to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
                 "reasons": [
                     {"kind": r.kind, "subject": r.subject, "before": r.before, "now": r.now} for r in d.reasons
                 ],
+                "parts": {name: part.digest for name, part in parts.evaluations[d.name].items()},
             }
             for d in plan.decisions.values()
         ],
-        "reports": [{"name": r.name, "write": r.must_write} for r in plan.reports.values()],
+        "reports": [
+            {"name": r.name, "write": r.must_write, "part": parts.reports[r.name].digest} for r in plan.reports.values()
+        ],
+        "parts": {part.digest: dict(part.pairs) for part in parts.distinct()},
     }
 
 
 def read_saved_plan(path: Path) -> SavedPlan:
     """Return a saved plan; EvalmakeError if the file is none, or of another version."""
+    return parse_saved_plan(path, read_plan_bytes(path))
+
+
+def read_plan_bytes(path: Path) -> bytes:
+    """Return the bytes of a plan's file; EvalmakeError if it cannot be read, or is too large for a plan."""
     try:
-        saved = read_json(path, _MAX_BYTES)
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise make_error("bad-plan", f"cannot read the plan {path}: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        message = f"{path} is not a plan: it is larger than {MAX_BYTES >> 20} MB"
+        raise make_error("bad-plan", message, help=_HELP)
+    return data
+
+
+def parse_saved_plan(path: Path, data: bytes) -> SavedPlan:
+    """Return the plan in the bytes of a file; EvalmakeError if it is none, or of another version."""
+    try:
+        saved = parse_json(data)
     except ValueError as error:
         raise make_error("bad-plan", f"{path} is not JSON: {error}", help=_HELP) from None
     version = saved.get("v") if isinstance(saved, dict) else None
-    if type(version) is int and version != VERSION:
-        message = f"{path} is a plan of version {version}, and this evalmake reads version {VERSION}"
+    if type(version) is int and version not in (1, VERSION):
+        message = f"{path} is a plan of version {version}, and this evalmake reads versions 1 to {VERSION}"
         raise make_error("bad-plan", message, help=_HELP)
     try:
         if type(version) is not int:
             raise TypeError("`v` is not a version")
-        return _parse_plan(str(path), saved)
+        return _parse_plan(str(path), saved, with_parts=version == VERSION)
     except (KeyError, TypeError) as error:
         what = f"it has no `{error.args[0]}`" if isinstance(error, KeyError) else str(error)
         message = f"{path} is not a plan that `evalmake -n -o` wrote"
@@ -85,62 +126,58 @@ def words_of_saved_plan(words: Words, saved: SavedPlan) -> Words:
     return Words(words.targets or planned.targets, words.overrides or planned.overrides)
 
 
-def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
-    """Raise EvalmakeError if `plan` would run anything that the saved plan does not. It may run less."""
-    changes = _find_changes(plan, saved.evaluations)
-    if changes or plan.digest != saved.digest:
-        shown = changes[:_SHOWN] + ([f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])
-        raise make_error(
-            "plan-moved",
-            f"the plan has changed since {saved.name} was saved",
-            notes=shown or ["a gate or a report has changed"],
-            help=[f"save it again, and look at what changed: evalmake -n -o {saved.name}"],
-        )
-
-
-def _parse_plan(name: str, saved: dict[str, Any]) -> SavedPlan:
+def _parse_plan(name: str, saved: dict[str, Any], with_parts: bool) -> SavedPlan:
     """Read the keys that a build needs; KeyError or TypeError, which say what is wrong, for anything else."""
-    evaluations: dict[str, tuple[str, bool]] = {}
-    reports: dict[str, bool] = {}
+    evaluations: dict[str, SavedEvaluation] = {}
+    reports: dict[str, str] = {}
+    walks = _parse_walks(_typed(saved, "parts", dict)) if with_parts else None
     for entry in _typed(saved, "evaluations", list):
         key = _typed(entry, "name", str)
         if key in evaluations:
             raise TypeError(f"{key} is in it twice")
-        evaluations[key] = (_typed(entry, "action", str), _typed(entry, "run", bool))
+        parts = _typed(entry, "parts", dict) if walks is not None else {}
+        evaluations[key] = SavedEvaluation(_typed(entry, "action", str), _typed(entry, "run", bool), parts)
+        if walks is not None:
+            _check_parts(key, evaluations[key], walks)
     for entry in _typed(saved, "reports", list):
-        reports[_typed(entry, "name", str)] = _typed(entry, "write", bool)
+        key, _ = _typed(entry, "name", str), _typed(entry, "write", bool)
+        reports[key] = _typed(entry, "part", str) if walks is not None else ""
+        if walks is not None and reports[key] not in walks:
+            raise KeyError(reports[key])
     overrides = _typed(saved, "overrides", dict)
     for variable in overrides:
         if not _VARIABLE.fullmatch(variable):
             raise TypeError(f"`overrides` has `{variable}`, which is no name of a variable")
         _typed(overrides, variable, str)
-    return SavedPlan(name, _typed(saved, "digest", str), overrides, evaluations, reports)
+    return SavedPlan(name, _typed(saved, "digest", str), overrides, evaluations, reports, walks)
+
+
+def _parse_walks(parts: dict[str, Any]) -> Mapping[str, Mapping[str, str]]:
+    """The walks of a plan's parts. TypeError for one that its digest does not stand for: it would deceive a reader."""
+    for key in parts:
+        walk = _typed(parts, key, dict)
+        if not all(type(text) is str for text in walk.values()):
+            raise TypeError(f"the part `{key}` has a value that is no text")
+        if digest(walk.items()) != key:
+            raise TypeError(f"the part `{key}` has another digest: it was changed")
+    return parts
+
+
+def _check_parts(name: str, saved: SavedEvaluation, walks: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse parts that are not those of the action: what they show would not be what runs."""
+    for part in saved.parts:
+        if _typed(saved.parts, part, str) not in walks:
+            raise KeyError(saved.parts[part])
+    own = {part: key for part, key in saved.parts.items() if part != REQUIRES}
+    if digest_of_action("evaluate", own) != saved.action or REQUIRES not in saved.parts:
+        raise TypeError(f"the parts of {name} are not those of its action: they were changed")
 
 
 def _typed(entry: Any, key: str, kind: type[T]) -> T:
     """The value of a key; TypeError if it has another type."""
-    if not isinstance(entry, dict):
+    if not isinstance(entry, dict | Mapping):
         raise TypeError(f"something that should have a `{key}` is no object")
     value = entry[key]
     if type(value) is not kind:
         raise TypeError(f"a `{key}` is no {_KINDS[kind]}")
     return value
-
-
-def _find_changes(plan: Plan, before: Mapping[str, tuple[str, bool]]) -> list[str]:
-    changes = [f"{name} is no longer selected" for name in before if name not in plan.decisions]
-    for decision in plan.decisions.values():
-        name, digest = decision.name, decision.action.digest
-        if name not in before:
-            changes.append(f"{name} was not in the plan")
-            continue
-        old, ran = before[name]
-        if old != digest:
-            changes.append(f"{name} has changed: {_shorten(old)} -> {_shorten(digest)}")
-        elif decision.stale and not ran:
-            changes.append(f"{name} was up to date, but must run now")
-    return changes
-
-
-def _shorten(digest: str) -> str:
-    return digest[:15]

@@ -132,6 +132,15 @@ def _check_url(value: object) -> object:
     return value
 
 
+def _to_signing_keys(value: object) -> tuple[SecretRef | Files, ...]:
+    """The keys of `sign`: one or a list, each a secret or a single file."""
+    keys = value if isinstance(value, tuple | list) else () if value is None else (value,)
+    for key in keys:
+        if not isinstance(key, SecretRef) and not (isinstance(key, Files) and key.single):
+            raise PydanticCustomError("signing_key_type", "a key")
+    return tuple(keys)
+
+
 def _check_logged(value: object) -> object:
     """A number of requests and replies to keep, or a map that counts them apart."""
     counts = value.values() if isinstance(value, dict) else [value]
@@ -175,6 +184,7 @@ Statuses = Annotated[Any, BeforeValidator(_check_statuses)]
 LoggedExchanges = Annotated[Any, BeforeValidator(_check_logged)]
 ModelName = Annotated[Word, Reference("model")]
 ExecutorName = Annotated[Word, Reference("executor")]
+SigningKeys = Annotated[Any, BeforeValidator(_to_signing_keys)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]
 Parameters = dict[str, Annotated[Any, BeforeValidator(_check_parameter)]]
 Arguments = dict[str, Annotated[Any, BeforeValidator(_check_argument)]]

@@ -25,6 +25,7 @@ from evalmake.project.key_types import (
     Rate,
     Real,
     Reference,
+    SigningKeys,
     Texts,
     Word,
     Words,
@@ -334,7 +335,13 @@ class Report(Block):
     average: bool = define_key(
         False, "Whether each row also has the average of its columns, each counting the same.", "true"
     )
-    sign: SecretRef | None = define_key(None, "The key that signs it.", 'secret("AUDIT_SIGNING_KEY")', unset="unsigned")
+    sign: SigningKeys = define_key(
+        (),
+        "The private keys that sign it (`evalmake key new`): one, or a list.",
+        'secret("AUDIT_SIGNING_KEY")',
+        type="`secret(...)`, `file(...)` or a list of them",
+        unset="unsigned",
+    )
 
 
 KINDS: Mapping[str, type[Block]] = {

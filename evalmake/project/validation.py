@@ -27,6 +27,7 @@ _WANTED_BY_ERROR = {
     "word_type": "a name",
     "folder_type": 'an axis over folders: weights in glob("PATTERN/")',
     "not_json": "a number, a text, `true` or `false`, a list or a map",
+    "signing_key_type": "`secret(...)`, `file(...)` or a list of them",
     "dict_type": "a map",
     "tuple_type": "a list",
     "model_type": "a map",

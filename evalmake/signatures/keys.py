@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from evalmake.signatures.pem import PRIVATE, PUBLIC, KeyText, bad_key, decode_pem, read_key_text
+from evalmake.signatures.pem import PRIVATE, PUBLIC, KeyText, bad_key, decode_pem, is_public, read_key_text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -116,6 +116,13 @@ def read_private_key_file(path: Path) -> Signer:
 def read_public_key(path: Path) -> PublicKey:
     """The public key in a file; EvalmakeError with the code `bad-key` where it is none."""
     return parse_public_key(read_key_text(path), str(path))
+
+
+def parse_key(text: str, where: str) -> tuple[str, str]:
+    """Whether the key in a PEM text is private or public, and its id; EvalmakeError for what is no key."""
+    if is_public(text):
+        return PUBLIC, parse_public_key(text, where).key_id
+    return PRIVATE, read_private_key(text, where).key_id
 
 
 def _find_key_id(key: Ed25519PublicKey) -> str:

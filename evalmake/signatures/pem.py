@@ -61,6 +61,11 @@ def decode_pem(key: KeyText, kind: str) -> bytes:
         raise bad_key(key.where, kind, "its base64 text is damaged") from None
 
 
+def is_public(text: str) -> bool:
+    """Whether a text is meant to be a public key, if it is a key at all."""
+    return text.lstrip().startswith((f"-----BEGIN {_LABELS[PUBLIC]}-----", "ssh-", "ecdsa-sha2-", "sk-ssh-"))
+
+
 def bad_key(where: str, kind: str, what: str) -> EvalmakeError:
     """The error for a key that cannot be used."""
     return make_error("bad-key", f"{where} is no {kind} key that evalmake can use", notes=[what], help=_HELP[kind])

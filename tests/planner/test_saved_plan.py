@@ -51,7 +51,7 @@ def test_what_is_no_plan_is_refused(project: Project, text: str) -> None:
 
 
 ODD = (
-    {"v": 2},
+    {"v": 3},
     {"v": 0},
     {"v": True},
     {"v": "1"},
@@ -70,9 +70,17 @@ ODD = (
     {"evaluations": [{"name": "e", "action": "a", "run": "false"}]},
     {"evaluations": [{"name": ["e"], "action": "a", "run": True}]},
     {"evaluations": [{"name": "e", "action": "a", "run": True}] * 2},
+    {"evaluations": [{"name": "e", "action": "a", "run": True, "parts": {}}]},
+    {"parts": None},
+    {"parts": {}},
+    {"parts": {"xxh128:00": {}}},
+    {"parts": {"xxh128:00": []}},
+    {"parts": {"xxh128:00": {"a": 5}}},
     {"reports": None},
     {"reports": [{"name": "r"}]},
     {"reports": [{"name": "r", "write": 1}]},
+    {"reports": [{"name": "r", "write": True}]},
+    {"reports": [{"name": "r", "write": True, "part": "xxh128:00"}]},
 )
 
 
@@ -88,7 +96,7 @@ def test_an_unknown_version_is_named(project: Project) -> None:
     """The message says which version the plan has, and which is read."""
     project.write("plan.json", json.dumps(saved(project) | {"v": 7}))
     refused = project.run("--plan", "plan.json", status=2)
-    assert "is a plan of version 7, and this evalmake reads version 1" in refused.stderr
+    assert "is a plan of version 7, and this evalmake reads versions 1 to 2" in refused.stderr
 
 
 def test_a_dry_run_follows_the_plan(project: Project) -> None:

@@ -169,31 +169,36 @@ def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
     refused = built.run("--plan", "plan.json")
     assert refused.status == 2
     assert "[plan-moved]" in refused.err
-    assert "grid/one/more/1 has changed" in refused.err
+    assert "note: grid/one/more/1: params.top_p: 0.9 -> 0.7\n" in refused.err
     built.edit("top_p = 0.7", "top_p = 0.9")
     assert "8 ran" in built.run("--plan", "plan.json").out
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "moved"),
     [
-        ("seed      in 1..2", "confidence = 90%\n        seed      in 1..2"),
-        ("# The whole grid.", "settings { confidence = 90% }"),
-        ('"out/card.md"', '"out/other.md"'),
-        ('"out/card.md"', '"out/card.md", rows = eval'),
-        ('"out/card.md"', '"out/card.md", column = seed'),
-        ('"out/card.md"', '"out/card.md", compare = one'),
-        ('"out/card.md"', '"out/card.md", sign = secret("KEY")'),
+        (
+            "seed      in 1..2",
+            "confidence = 90%\n        seed      in 1..2",
+            "grid/two/sums/1: confidence: none -> 0.9",
+        ),
+        ("# The whole grid.", "settings { confidence = 90% }", "report card: confidence: none -> 0.9"),
+        ('"out/card.md"', '"out/other.md"', "report card: path: out/card.md -> out/other.md"),
+        ('"out/card.md"', '"out/card.md", rows = eval', "report card: rows: model -> eval"),
+        ('"out/card.md"', '"out/card.md", column = seed', "report card: column: benchmark -> seed"),
+        ('"out/card.md"', '"out/card.md", compare = one', "report card: compare: none -> one"),
+        ('"out/card.md"', '"out/card.md", average = true', "report card: average: false -> true"),
+        ('"out/card.md"', '"out/card.md", sign = secret("KEY")', 'report card: sign[0]: (none) -> secret("KEY")'),
     ],
 )
-def test_a_saved_plan_covers_what_it_judges_and_tells(built: Bench, old: str, new: str) -> None:
-    """A saved plan refuses a changed confidence or report, although neither reruns anything."""
+def test_a_saved_plan_covers_what_it_judges_and_tells(built: Bench, old: str, new: str, moved: str) -> None:
+    """A saved plan refuses a changed confidence or report, although neither reruns anything, and names it."""
     assert built.run("-n", "-o", "plan.json").status == 0
     built.edit(old, new)
     refused = built.run("--plan", "plan.json")
     assert refused.status == 2
     assert "[plan-moved]" in refused.err
-    assert "a gate or a report has changed" in refused.err
+    assert f"note: {moved}\n" in refused.err
 
 
 def test_a_saved_plan_brings_its_overrides_and_targets(built: Bench) -> None:

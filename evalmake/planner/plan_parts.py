@@ -1,0 +1,82 @@
+"""The parts of a plan: walks of everything that its digest covers, for people who approve it and to say what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evalmake.language.values import format_value
+from evalmake.planner.digest import Part, digest
+from evalmake.planner.graph import Node, ReportNode
+from evalmake.planner.plan import Plan
+
+REQUIRES = "requires"
+"""The part of an evaluation that is not of its action: what is demanded of a result, and the gates."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanParts:
+    """The parts of each evaluation by their names, and the part of each report. Equal parts are one object."""
+
+    evaluations: Mapping[str, Mapping[str, Part]]
+    reports: Mapping[str, Part]
+
+    def distinct(self) -> Iterator[Part]:
+        """Each part once."""
+        seen: dict[str, Part] = {}
+        for parts in self.evaluations.values():
+            for part in parts.values():
+                seen.setdefault(part.digest, part)
+        for part in self.reports.values():
+            seen.setdefault(part.digest, part)
+        yield from seen.values()
+
+
+def find_parts_of_plan(plan: Plan) -> PlanParts:
+    """Collect the parts of a plan."""
+    required: dict[tuple[Any, ...], Part] = {}
+    evaluations = {}
+    for name in plan.decisions:
+        node = plan.graph.nodes[name]
+        key = (node.demands, _confidence(node, plan.confidence), tuple(_list_gates(node)))
+        if key not in required:
+            required[key] = _requirements(node, plan.confidence)
+        evaluations[name] = {**dict(node.action.parts), REQUIRES: required[key]}
+    reports = {name: _report(plan.graph.reports[name], plan.confidence) for name in plan.reports}
+    return PlanParts(evaluations, reports)
+
+
+def _requirements(node: Node, default: float | None) -> Part:
+    demands, gates = node.demands, _list_gates(node)
+    values: dict[str, Any] = {"coverage": demands.coverage, "truncated": demands.truncated}
+    if demands.metric:
+        values["metric"] = demands.metric
+    if gates:
+        values |= {"confidence": _confidence(node, default), "require": gates}
+    return Part.of(values)
+
+
+def _list_gates(node: Node) -> list[str]:
+    return [f"{gate.metric} {gate.op} {gate.bound!r}" for gate in node.evaluation.gates]
+
+
+def _confidence(node: Node, default: float | None) -> float | None:
+    own: float | None = node.evaluation.variant.block.confidence
+    return own or default
+
+
+def _report(report: ReportNode, confidence: float | None) -> Part:
+    block, settings = report.declaration.block, report.declaration.settings
+    return Part.of(
+        {
+            "format": report.declaration.plugin,
+            **{key: getattr(block, key) for key in ("path", "rows", "column", "compare", "average")},
+            "sign": [format_value(key) for key in block.sign],
+            "confidence": confidence,
+            "settings": settings.model_dump(mode="json") if settings else {},
+            "evaluations": len(report.nodes),
+            "names": digest((node.name, "") for node in report.nodes),
+            "results": digest((node.action.digest, "") for node in report.nodes),
+        }
+    )
