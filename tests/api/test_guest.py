@@ -176,7 +176,6 @@ def test_the_process_is_unchanged(collects: bool, ask: Ask) -> None:
         return (
             gc.isenabled(),
             handlers,
-            threading.active_count(),
             os.getcwd(),
             dict(os.environ),
         )
@@ -188,11 +187,13 @@ def test_the_process_is_unchanged(collects: bool, ask: Ask) -> None:
     (gc.enable if collects else gc.disable)()
     try:
         before, frozen, descriptors = state(), gc.get_freeze_count(), count_descriptors()
+        threads = threading.active_count()
         for limit in (3, 4, 4):
             ask(limit=limit)
             assert state() == before
             # What an earlier test left may go meanwhile; nothing may be added.
             assert gc.get_freeze_count() <= frozen
+            assert threading.active_count() <= threads
             assert count_descriptors() <= descriptors
     finally:
         gc.enable()
