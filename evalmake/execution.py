@@ -20,19 +20,30 @@ from evalmake.store.store import Store
 from evalmake.workspace import Request, Workspace
 
 if TYPE_CHECKING:
+    from evalmake.provenance.build import BuildRequest
     from evalmake.run.build_result import BuildResult
     from evalmake.run.events import Emit
     from evalmake.run.secrets import Secrets
 
 
 def run_stale(
-    request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, secrets: Secrets
+    request: Request,
+    workspace: Workspace,
+    plan: Plan,
+    store: Store,
+    emit: Emit,
+    secrets: Secrets,
+    signed_by: tuple[str, ...] = (),
 ) -> BuildResult:
-    """Install the packages of the stale evaluations, run these, and return how that went."""
+    """Install the packages of the stale evaluations, run these, and return how that went.
+
+    `signed_by` has the ids of the keys that signed the plan.
+    """
     from evalmake.run.environments.task_names import check_task_names
     from evalmake.run.events import BuildStarted
     from evalmake.run.gateways.host_gateways import HostGateways, host_addresses
     from evalmake.run.job_builder import JobBuilder
+    from evalmake.run.provenance import Provenance
     from evalmake.run.scheduler.scheduler import Scheduler
     from evalmake.run.workspace_registry import register_workspace, unregister_workspace
 
@@ -42,6 +53,7 @@ def run_stale(
     environments.build(declarations, emit)
     check_task_names(declarations, workspace.plugins, environments)
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of)
+    provenance = Provenance(job_builder, plan, _describe_request(request, store, signed_by), secrets) if nodes else None
     executors = workspace.executors()
     shares = Counter(node.action.digest for node in plan.stale)
     emit(BuildStarted(len(plan.stale), {node.name: shares[node.action.digest] for node in nodes}))
@@ -59,6 +71,7 @@ def run_stale(
         HostGateways(job_builder, workspace.reply_cache_settings(), plan.graph.sources, oldest_replies, hosts),
         workspace.other_targets(plan.graph.nodes),
         request.detach,
+        provenance,
     )
     register_workspace(workspace.project.path)
     try:
@@ -72,6 +85,16 @@ def run_stale(
         result.withdrawn = store.withdraw_reruns(wanted)
     _add_shared_results(plan, result, store)
     return result
+
+
+def _describe_request(request: Request, store: Store, signed_by: tuple[str, ...]) -> BuildRequest:
+    """What was asked for, and by whom, for the record."""
+    from evalmake.provenance.build import BuildRequest
+    from evalmake.store.origin import HOST, USER, describe_maker
+
+    maker = describe_maker(store.evalfile)
+    targets = tuple(word.text for word in request.words.targets)
+    return BuildRequest(targets, request.always, request.because, maker[USER], maker[HOST], signed_by)
 
 
 def _request_reruns(request: Request, plan: Plan, store: Store) -> dict[str, float]:

@@ -11,6 +11,8 @@ from evalmake.planner.action import ActionResult, Artifact
 from evalmake.planner.graph import Node
 from evalmake.planning import distinct_actions
 from evalmake.plugin_api.harness import Harness, Outcome
+from evalmake.provenance.attempt import ATTEMPT
+from evalmake.provenance.build import BUILD
 from evalmake.run.gateways.sessions import USAGE_FOLDERS
 from evalmake.run.job_outputs import LOG, OUT
 from evalmake.scoring.numbers import is_nearly_equal
@@ -67,7 +69,7 @@ def _write_output(output: Artifact, store: Store, folder: Path) -> bool:
     """Write one output, unless its name leads out of the folder; False where it is lost."""
     if ".." in PurePosixPath(output.name).parts or output.name.startswith("/"):
         return True
-    is_beside = output.name == LOG or output.name.partition("/")[0] in USAGE_FOLDERS.values()
+    is_beside = output.name in (LOG, BUILD, ATTEMPT) or output.name.partition("/")[0] in USAGE_FOLDERS.values()
     path = folder / output.name if is_beside else folder / OUT / output.name
     path.parent.mkdir(parents=True, exist_ok=True)
     if source := store.blobs.path(output.sha256):

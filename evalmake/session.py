@@ -130,7 +130,8 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
             if request.owns_process:
                 hide_secrets(workspace, graph)
         if jobs_are_left or plan.stale:
-            outcome.add_result(run_stale(request, workspace, plan, store, emit, secrets))
+            asked = replace(request, words=words)  # those of a saved plan, where there is one
+            outcome.add_result(run_stale(asked, workspace, plan, store, emit, secrets, outcome.signed_by))
         _conclude(outcome, store)
     return outcome
 

@@ -46,6 +46,7 @@ class Request:
     jobs: int | None = None
     keep_going: bool = False
     always: bool = False
+    because: str = ""  # why everything runs again, for the record
     question: bool = False
     verbosity: int = 0
     json: bool = False

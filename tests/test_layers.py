@@ -40,7 +40,7 @@ LAYERS = (
     ("project",),
     ("scoring", "migration"),
     ("plugin_api",),
-    ("planner",),
+    ("planner", "provenance"),
     ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
     ("run", "servers", "preflight", "plugins"),
     (

@@ -72,6 +72,7 @@ def _make_request(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence
         flags["jobs"],
         flags["keep_going"],
         flags["always"],
+        flags["because"] or "",
         flags["question"],
         json=flags["as_json"],
         locked=flags["locked"],
@@ -84,7 +85,9 @@ def _make_request(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence
 
 
 def _check_flags(flags: Mapping[str, Any]) -> None:
-    """Refuse flags about signatures that would have no effect: who writes them relies on them."""
+    """Refuse flags about signatures and reasons that would have no effect: who writes them relies on them."""
+    if flags["because"] is not None and not flags["always"]:
+        raise click.UsageError("`--because` says why everything runs again, so it goes with `-B`")
     if flags["sign"] and not flags["output"]:
         raise click.UsageError("`--sign` signs the plan that `-n -o FILE` writes")
     if flags["require_signature"] and not (flags["plan"] and flags["keys"]):

@@ -83,7 +83,7 @@ def _take_over_job(build: Build, entry: JournalEntry) -> bool:
     server_jobs = build.servers.job_ids(task.server_names)
     if not build.routing.can_recover(task.node, entry.id, server_jobs):
         return False
-    task.job_id, task.executor = entry.id, entry.executor
+    task.job_id, task.executor, task.started_by = entry.id, entry.executor, entry.build
     task.start_clocks(entry.started)
     task.queued_seconds = task.elapsed_seconds  # how long it queued is unknown: its timeout counts from now
     task.server_jobs = server_jobs

@@ -47,6 +47,7 @@ class Task:
     # The current attempt:
     attempt: int = 0
     job_id: str = ""
+    started_by: str | None = None  # the id of the earlier build that started it; None where it is this one
     submitted_at: float = 0.0  # seconds since the epoch, for the journal
     _started_at: float = 0.0  # the same moment on the monotonic clock, which is never set
     queued_seconds: float = 0.0  # of the time since then
@@ -66,6 +67,7 @@ class Task:
         self.attempt = number
         self.job_id = f"{self.node.action.digest[7:19]}.{number}"
         self.start_clocks()
+        self.started_by = None
         self.queued_seconds, self.unreachable_since = 0.0, 0.0
         self.cancel_reason, self.last_model_error, self.refusal, self.masked_log = "", "", NO_REFUSAL, (0, 0)
         self.server_jobs, self.addresses = server_jobs, addresses

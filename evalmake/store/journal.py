@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evalmake.language.atomic_write import write_atomic
+from evalmake.seal import seal, unseal
+
+_PROVENANCE = ".provenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class JournalEntry:
     workdir: str
     started: float  # seconds since the epoch
     gpus: Sequence[str] = ()  # those that it holds, where its executor counts them
+    build: str = ""  # the id of the build that started it, of which the journal may keep the provenance
 
 
 class Journal:
@@ -51,9 +55,31 @@ class Journal:
     def _interrupted_mark(self, id: str) -> Path:
         return self.folder / f"{id}.interrupted"
 
+    def keep_provenance(self, build: str, text: bytes) -> None:
+        """Keep what is known of a build, for a later one that takes over its jobs."""
+        write_atomic(self._provenance_path(build), seal(build, text))
+
+    def provenance(self, build: str) -> bytes:
+        """What is known of an earlier build; empty where that is lost."""
+        try:
+            return unseal(build, self._provenance_path(build).read_bytes()) or b""
+        except (OSError, ValueError):
+            return b""
+
+    def forget_builds(self) -> None:
+        """Forget what is known of builds of which no job is left."""
+        known = [*self.folder.glob(f"*{_PROVENANCE}"), *self.folder.glob(f".*{_PROVENANCE}.*.tmp")]
+        needed = {entry.build for entry in self.entries()} if known else set()
+        for path in known:
+            if path.name.removesuffix(_PROVENANCE) not in needed:
+                path.unlink(missing_ok=True)
+
+    def _provenance_path(self, build: str) -> Path:
+        return self.folder / f"{Path(build).name}{_PROVENANCE}"
+
     def remove_partial_entries(self) -> None:
         """Remove entries that a killed evalmake had not finished writing."""
-        for path in self.folder.glob(".*.tmp"):
+        for path in self.folder.glob(".*.json.*.tmp"):
             path.unlink(missing_ok=True)
 
     def entries(self) -> Iterator[JournalEntry]:

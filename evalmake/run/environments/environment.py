@@ -5,6 +5,7 @@
     environments/<digest>.seal  what tells that its files are those that were installed
     environments/<digest>.txt   the listing: what was resolved, a requirement a line, sorted
     environments/<digest>.lock  held while it is built, by the installer, too
+    environments/<digest>.hashes  the hashes of the archives that were installed, where the installer told them
     environments/<digest>.log   the installer's output
 
 The digest covers what was asked for. What that resolved to is the listing, which is part of the identity
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.pins.lock import describe_interpreter
+from evalmake.run.environments.archive_hashes import combine_hashes, read_report
 from evalmake.run.environments.integrity import find_damage, remove_compiled, seal_files
 from evalmake.run.events import Emit, EnvironmentEnded, EnvironmentProgressed, EnvironmentStarted, StoreBusy
 from evalmake.store.lock import hold_lock
@@ -70,6 +72,11 @@ class Environment:
         """The file of the installer's output."""
         return self._path_with(".log")
 
+    @property
+    def _report_path(self) -> Path:
+        """The file in which pip says what it installs."""
+        return self._path_with(".report")
+
     def _path_with(self, suffix: str) -> Path:
         return self.folder.with_name(self.digest + suffix)
 
@@ -95,6 +102,10 @@ class Environment:
         """The version or URL of each distribution by name; empty where they are unknown."""
         pairs = (re.split(r"==| @ ", line, maxsplit=1) for line in self.listing_text.splitlines())
         return {name: rest for name, rest in pairs}
+
+    def package_hashes(self) -> dict[str, tuple[str, str]]:
+        """The sha256 of each distribution by name, and what it is of: its archive, or the RECORD of its files."""
+        return combine_hashes(read_text(self._path_with(".hashes")), self.folder, self.versions)
 
     @property
     def is_ready(self) -> bool:
@@ -165,6 +176,8 @@ class Environment:
             source = "the lock" if self.pinned else self.listing_path
             return f"the installed packages are not those that {source} lists"
         self._write_resolved(found)
+        write_atomic(self._path_with(".hashes"), json.dumps(read_report(self._report_path)).encode())
+        self._report_path.unlink(missing_ok=True)
         self.write_seal()
         write_atomic(self._complete_mark, found.encode())
         return ""
@@ -175,12 +188,14 @@ class Environment:
 
         emit(EnvironmentStarted(self.packages))
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._report_path.unlink(missing_ok=True)
         try:
             return install(
                 self.folder,
                 wanted or sorted(set(self.packages)),
                 no_deps=bool(wanted),
                 log=self.log_path,
+                details=self._report_path,
                 lock=lock,
                 report=lambda doing, seconds: emit(EnvironmentProgressed(self.name, doing, seconds)),
             )

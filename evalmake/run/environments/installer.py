@@ -53,8 +53,12 @@ Report = Callable[[str, float], None]
 """Hears every few seconds what the installer does, and how many seconds it has taken."""
 
 
-def install(folder: Path, requirements: Iterable[str], no_deps: bool, log: Path, lock: int, report: Report) -> int:
+def install(
+    folder: Path, requirements: Iterable[str], no_deps: bool, log: Path, details: Path, lock: int, report: Report
+) -> int:
     """Create the environment in `folder` and install into it; the exit status of the step that failed, or 0.
+
+    pip writes to `details` what it installs, with the hashes of the archives; uv cannot.
 
     The installer holds the descriptor `lock`, too: where evalmake is killed, nobody else builds the
     environment before the installer has ended.
@@ -62,7 +66,7 @@ def install(folder: Path, requirements: Iterable[str], no_deps: bool, log: Path,
     began = time.monotonic()
     options = (["--no-deps"] if no_deps else []) + ["--", *requirements]
     with log.open("wb") as output:
-        for argv in _commands(folder, options):
+        for argv in _commands(folder, details, options):
             process = subprocess.Popen(
                 argv,
                 cwd=folder.parent,
@@ -79,7 +83,7 @@ def install(folder: Path, requirements: Iterable[str], no_deps: bool, log: Path,
     return 0
 
 
-def _commands(folder: Path, options: list[str]) -> list[list[str]]:
+def _commands(folder: Path, details: Path, options: list[str]) -> list[list[str]]:
     """The commands: by uv where there is one, else by pip; evalmake's own pip, else the environment's."""
     python = str(folder / "bin" / "python")
     if uv := shutil.which("uv"):
@@ -88,7 +92,7 @@ def _commands(folder: Path, options: list[str]) -> list[list[str]]:
             [uv, "pip", "install", "--python", python, *options],
         ]
     create = [sys.executable, "-m", "venv", str(folder)]
-    install_words = ["install", "--no-input", "--disable-pip-version-check", *options]
+    install_words = ["install", "--no-input", "--disable-pip-version-check", "--report", str(details), *options]
     if find_spec("pip") is None:
         return [create, [python, "-m", "pip", *install_words]]
     return [

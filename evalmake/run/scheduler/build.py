@@ -12,6 +12,7 @@ from evalmake.run.events import Emit
 from evalmake.run.executor_health import ExecutorHealth
 from evalmake.run.gateways.routing import GatewayRouting
 from evalmake.run.job_builder import JobBuilder
+from evalmake.run.provenance import Provenance
 from evalmake.run.secrets import Secrets
 from evalmake.run.signals import Signals
 from evalmake.run.task import Task
@@ -37,6 +38,7 @@ class Build:
     max_jobs: int | None
     keep_going: bool
     unselected: Container[str] = ()  # evaluations of the Evalfile that this build leaves alone
+    provenance: Provenance | None = None
     waiting: list[Task] = field(default_factory=list)
     running: dict[str, Task] = field(default_factory=dict)  # by job id
     result: BuildResult = field(default_factory=BuildResult)
@@ -45,6 +47,11 @@ class Build:
     def stops_early(self) -> bool:
         """Whether nothing more starts because something has failed."""
         return bool(self.result.failed) and not self.keep_going
+
+    @property
+    def id(self) -> str:
+        """The id of the build in the journal; empty for one of which nothing is known."""
+        return self.provenance.build_id if self.provenance else ""
 
     def release_servers(self, task: Task) -> None:
         """Note that a task no longer needs its servers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from evalmake.planner.staleness import find_record_shortfall
 from evalmake.plugin_api.executor import JobState
@@ -142,9 +143,13 @@ class JobEnds:
         """Put an attempt and its outputs into the store, then remove the job's folder."""
         build = self._build
         folder = build.job_builder.job_folder(task.job_id)
-        outputs = {build.secrets.redact_text(name): path for name, path in find_outputs(folder)}
+        outputs: dict[str, Path | bytes] = {}
+        outputs |= {build.secrets.redact_text(name): path for name, path in find_outputs(folder)}
         outcome = add_machine_time(outcome, task, facts, build.servers, build.job_builder)
-        facts = {**outcome.facts, **facts, **build.servers.facts(task.node.services)}
+        facts = {**facts, **build.servers.facts(task.node.services)}
+        if build.provenance is not None:  # last: a job may have written files of the same names
+            outputs |= build.provenance.outputs(task, facts)
+        facts = {**outcome.facts, **facts}
         facts |= describe_origin(task.node.evaluation, build.store.evalfile)
         build.store.commit(task.node.action, task.build_result(status, outcome, facts), outputs)
         build.remove_job_folder(task)

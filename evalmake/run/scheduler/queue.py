@@ -97,7 +97,15 @@ class Queue:
         try:
             job = build.routing.build_job(task, addresses)
             entry = JournalEntry(
-                task.job_id, node.name, "evaluate", node.action.digest, task.executor, folder, task.submitted_at, gpus
+                task.job_id,
+                node.name,
+                "evaluate",
+                node.action.digest,
+                task.executor,
+                folder,
+                task.submitted_at,
+                gpus,
+                build.id,
             )
             build.journal.write(entry)
         except (EvalmakeError, OSError) as error:

@@ -20,6 +20,7 @@ from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.gateways.routing import GatewayRouting
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.job_recovery import recover_jobs
+from evalmake.run.provenance import Provenance
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.interrupt import exit_at_once, interrupt_build
 from evalmake.run.scheduler.job_end import JobEnds
@@ -50,10 +51,11 @@ class Scheduler:
         gateways: HostGateways,
         unselected: Container[str] = (),
         detach: bool = False,
+        provenance: Provenance | None = None,
     ) -> None:
         """`server_actions`: by deployment, the digest of its action; `unselected`: evaluations to leave alone.
 
-        With `detach`, submitted jobs go on without evalmake.
+        With `detach`, submitted jobs go on without evalmake. Without `provenance`, attempts have no such outputs.
         """
         journal = Journal(job_builder.root / "journal")
         self.build = Build(
@@ -70,6 +72,7 @@ class Scheduler:
             max_jobs,
             keep_going,
             unselected,
+            provenance=provenance,
         )
         self._detach = detach
         self._server_actions = server_actions
@@ -82,6 +85,7 @@ class Scheduler:
         build = self.build
         self._add_tasks(nodes)
         with build.signals, ExitStack() as ends:
+            ends.callback(self._end_provenance)
             for executor in build.executors.values():
                 ends.callback(executor.close)
             ends.callback(build.servers.stop_all)
@@ -122,6 +126,11 @@ class Scheduler:
             elif self._detach and not build.waiting and not self._watch.holds_jobs:
                 build.result.detached += [task.node.name for task in build.running.values()]
                 break
+
+    def _end_provenance(self) -> None:
+        if self.build.provenance is not None:
+            self.build.provenance.close()
+        self.build.journal.forget_builds()
 
     def _exit_at_once(self) -> None:
         exit_at_once(self.build)

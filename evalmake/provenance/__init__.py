@@ -1,0 +1,1 @@
+"""What is known when a build and an attempt run: the code, the host, the packages. It is part of no identity."""

@@ -1,0 +1,1 @@
+"""Tests of what is collected when a build and an attempt run."""
