@@ -116,14 +116,18 @@ def test_engine_that_is_away_as_a_build_ends(own: Own) -> None:
     """Containers that could not be ended stay in the journal, and the next build ends them."""
     bench = own("--live-restore")
     bench.asks(WAITING + SCORED, more="network = gateway", eval="timeout = 3s")
-    process = bench.start()
     seconds = 3
-    wait_for(lambda: begun(bench) or process.poll() is not None)
+
+    def start() -> subprocess.Popen[str]:
+        started = bench.start()
+        wait_for(lambda: begun(bench) or started.poll() is not None)
+        return started
+
+    process = start()
     while process.poll() is not None:  # under load, the container may take longer to begin than the job may take
         bench.edit(f"timeout = {seconds}s", f"timeout = {4 * seconds}s")
         seconds *= 4
-        process = bench.start()
-        wait_for(lambda: begun(bench) or process.poll() is not None)
+        process = start()
     bench.engine.stop()
     ended = end(process)
 
@@ -131,7 +135,7 @@ def test_engine_that_is_away_as_a_build_ends(own: Own) -> None:
     assert f"asked failed: timed out after {seconds}s" in ended.err
     bench.engine.start()
     assert len(bench.containers()) == 2
-    bench.edit("timeout = 3s", "")
+    bench.edit(f"timeout = {seconds}s", "")
     (bench.shared / "go").touch()
     again = bench.run()
     assert again.status == 0, again.text
