@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from evalmake import fastpath
 from evalmake.language.parser import find_grammar
 from evalmake.project.boundary import ALLOW_VARIABLE
+from evalmake.run.report_signatures import find_signature_file
 from evalmake.session import BuildOutcome
 from evalmake.store.journal import Journal
 from evalmake.terminal.diagnostics import render
@@ -42,7 +43,10 @@ def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str,
 def _project_files(workspace: Workspace) -> set[str]:
     """Return every file and folder that loading and planning read, and the files that they found missing."""
     files = workspace.input_paths()
-    files |= {str(workspace.report_path(report)) for report in workspace.project.reports.values()}
+    for report in workspace.project.reports.values():
+        path = workspace.report_path(report)
+        signature = find_signature_file(report, path, workspace.plugins)
+        files |= {str(path), *([str(signature)] if signature else [])}
     files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
     return files
 

@@ -12,7 +12,7 @@ from evalmake.planner.plan import make_plan as make_plan_from_records
 from evalmake.planner.staleness import ActionHistory, Reason
 from evalmake.preflight.context import BuildContext, first_of_each
 from evalmake.preflight.run_all import check_build
-from evalmake.preflight.secrets import required_secrets
+from evalmake.preflight.secrets import required_secrets, signing_secrets
 from evalmake.project.declarations import Declaration
 from evalmake.reports import report_reasons
 from evalmake.run.job_builder import JobBuilder
@@ -94,13 +94,15 @@ def check_before_build(workspace: Workspace, plan: Plan, detach: bool) -> tuple[
     if any(map(is_error, problems)):
         raise EvalmakeError(problems)
     secrets = context.secrets  # not a new one, which would ask the keyring again
-    secrets.resolve({name: name for name in required_secrets(workspace.project, plan.stale)})
+    needed = required_secrets(workspace.project, plan.stale) | signing_secrets(context.reports)
+    secrets.resolve({name: name for name in needed})
     return secrets, problems
 
 
 def hide_secrets(workspace: Workspace, graph: Graph) -> None:
-    """Take the secrets of all evaluations out of this process's environment, before a job can look at it."""
-    hide_environment(required_secrets(workspace.project, graph.nodes.values()))
+    """Take the secrets of evaluations and reports out of this process's environment, before a job can look at it."""
+    signing = signing_secrets(workspace.project.reports.values())
+    hide_environment(required_secrets(workspace.project, graph.nodes.values()) | signing)
 
 
 def is_error(problem: Diagnostic) -> bool:

@@ -15,13 +15,16 @@ from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import METHODS, report_identity
 from evalmake.planner.staleness import Reason, find_valid_records
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
+from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file, write_signature_file
+from evalmake.run.secrets import Secrets
+from evalmake.run.signers import find_signers
 from evalmake.scoring.gates import GateResult
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
-_FILE = "(file)"
-"""In the record of a report: the hash of the file that was written."""
+_FILE, _SIGNATURE = "(file)", "(signature)"
+"""In the record of a report: the hashes of the files that were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,25 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
         return [Reason("output-missing", f"{report.block.path} is missing")]
     if before.get(_FILE) != hash_file(path):
         return [Reason("output-missing", f"{report.block.path} was changed after evalmake wrote it")]
+    signature = find_signature_file(report, path, workspace.plugins)
+    if signature is not None and before.get(_SIGNATURE) != _hash_if_there(signature):
+        what = "was changed after evalmake wrote it" if signature.exists() else "is missing"
+        return [Reason("output-missing", f"{report.block.path}{SIGNATURE_ENDING} {what}")]
     now = ReportContent.of(workspace, node, store).identity()
     if before.get(METHODS) != now[METHODS]:
         return [Reason("changed", "the methods by which evalmake computes intervals, comparisons and gates")]
-    same = {key: text for key, text in before.items() if key != _FILE} == now
+    same = {key: text for key, text in before.items() if key not in (_FILE, _SIGNATURE)} == now
     return [] if same else [Reason("changed", "its results or gates")]
 
 
-def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str, ran: frozenset[str]) -> Path | None:
-    """Write a report, record its content, and return its path; EvalmakeError if it cannot be written.
+def _hash_if_there(path: Path) -> str | None:
+    return hash_file(path) if os.path.exists(path) else None
+
+
+def write_report(
+    workspace: Workspace, node: ReportNode, store: Store, plan: str, ran: frozenset[str], secrets: Secrets
+) -> Path | None:
+    """Write a report and its signatures, record its content, and return its path; EvalmakeError if that cannot be.
 
     A report that lacks some of its results is written, and stays stale. One without any result is written only in place
     of an earlier one, whose numbers do not count any more.
@@ -78,19 +91,24 @@ def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str
     path = workspace.report_path(report)
     if not results.results and not os.path.exists(path):
         return None
+    signature = find_signature_file(report, path, workspace.plugins)
+    signers = find_signers(report, secrets) if signature else []
     try:
         workspace.plugins.get("exporters", report.plugin)().export(results, path)
+        if signature:
+            write_signature_file(signature, path, signers, plan)
     except OSError as error:
         span = report.fields.spans["path",].value
         message = f"{report.block.path} cannot be written: {error.strerror}"
         raise make_error("report-failed", message, span, help=advise_on_write_error(error.errno)) from None
     if not results.missing:
-        store.record_report(workspace.report_key(report), {**content.identity(), _FILE: hash_file(path)})
+        written = {_FILE: hash_file(path), **({_SIGNATURE: hash_file(signature)} if signature else {})}
+        store.record_report(workspace.report_key(report), {**content.identity(), **written})
     return path
 
 
 def write_reports(
-    workspace: Workspace, plan: Plan, store: Store, ran: frozenset[str]
+    workspace: Workspace, plan: Plan, store: Store, ran: frozenset[str], secrets: Secrets
 ) -> tuple[list[Path], list[Diagnostic]]:
     """Write the reports that the plan says. Return the files, and the errors of reports that cannot be written."""
     written: list[Path] = []
@@ -99,7 +117,7 @@ def write_reports(
         if not decision.must_write:
             continue
         try:
-            path = write_report(workspace, plan.graph.reports[name], store, plan.digest, ran)
+            path = write_report(workspace, plan.graph.reports[name], store, plan.digest, ran, secrets)
         except EvalmakeError as error:
             problems += error.diagnostics
         else:

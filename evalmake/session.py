@@ -124,6 +124,7 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
         outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
         outcome.signed_by = saved.signed_by if saved else ()
         show_plan(outcome)
+        secrets = Secrets()
         jobs_are_left = workspace.has_jobs_left()
         if jobs_are_left or not plan.is_empty:
             secrets, outcome.problems = check_before_build(workspace, plan, request.detach)
@@ -132,7 +133,7 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
         if jobs_are_left or plan.stale:
             asked = replace(request, words=words)  # those of a saved plan, where there is one
             outcome.add_result(run_stale(asked, workspace, plan, store, emit, secrets, outcome.signed_by))
-        _conclude(outcome, store)
+        _conclude(outcome, store, secrets)
     return outcome
 
 
@@ -212,7 +213,7 @@ def _tell_busy(emit: Emit, holder: str) -> None:
     emit(StoreBusy(holder))
 
 
-def _conclude(outcome: BuildOutcome, store: Store) -> None:
+def _conclude(outcome: BuildOutcome, store: Store, secrets: Secrets) -> None:
     """Judge the gates, write the reports, and collect the results."""
     workspace, plan = outcome.workspace, outcome.plan
     nodes = list(plan.graph.nodes.values())
@@ -220,7 +221,7 @@ def _conclude(outcome: BuildOutcome, store: Store) -> None:
     store.record_shortfalls(describe_shortfalls(nodes, store))
     outcome.gates = judge_gates(workspace, nodes, histories, store)
     if not (outcome.interrupted or outcome.detached):
-        outcome.written, problems = write_reports(workspace, plan, store, outcome.ran)
+        outcome.written, problems = write_reports(workspace, plan, store, outcome.ran, secrets)
         if problems:
             outcome.problems += problems
             outcome.status = FAILED

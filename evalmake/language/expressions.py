@@ -150,6 +150,14 @@ class Evaluator:
             case tree.Call():
                 return Functions(self.source, self.scope.external, self).call(node)
 
+    def evaluate_secrets(self, node: tree.Expr) -> Value:
+        """The value of a key that takes a list of secrets, as no other list may hold one."""
+        if not isinstance(node, tree.ListOf):
+            return self(node)
+        items = tuple(self(item) for item in node.items)
+        self.scope.extents.check(items, self.span(node))
+        return items
+
     def _evaluate_item(self, item: tree.Expr, holder: str) -> Value:
         value = self(item)
         if isinstance(value, SecretRef):

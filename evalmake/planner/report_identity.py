@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evalmake.language.values import Files, SecretRef
 from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.staleness import ActionHistory
@@ -27,10 +28,16 @@ def report_identity(
         "settings": chosen,
         **({"compare": block.compare} if block.compare else {}),
         **({"average": True} if block.average else {}),
+        **({"sign": [_key_of(key) for key in block.sign]} if block.sign else {}),
         "results": digest((node.name, _attempt_of(node, histories.get(node.name))) for node in report.nodes),
         "gates": list(gates),
     }
     return dict(walk(whole))
+
+
+def _key_of(key: SecretRef | Files) -> object:
+    """A key that signs: its name, or its file with a digest, so that a new key in the file signs again."""
+    return f"secret {key.name}" if isinstance(key, SecretRef) else key
 
 
 def _attempt_of(node: Node, history: ActionHistory | None) -> str:

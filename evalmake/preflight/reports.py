@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError
+from evalmake.language.values import SecretRef
 from evalmake.preflight.context import BuildContext, GraphContext
+from evalmake.preflight.secrets import find_span_of_key
 from evalmake.project.declarations import Declaration
-
-_SIGN = "`sign` needs signatures, which this version of evalmake cannot make"
-_SIGN_AFTERWARDS = "and sign the file when it is written, as by `cosign sign-blob` or `gpg --detach-sign`"
+from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file
+from evalmake.run.signers import find_signer_of_key
 
 
 def check_report_paths(context: GraphContext, diagnostics: Diagnostics) -> None:
@@ -21,35 +23,39 @@ def check_report_paths(context: GraphContext, diagnostics: Diagnostics) -> None:
     own = [os.path.realpath(project.folder / name) for name in (".evalmake", project.settings.store or ".evalmake")]
     first: dict[Path, Declaration] = {}
     for report in project.reports.values():
-        path = Path(os.path.abspath(project.folder / str(report.block.path)))
-        other = first.setdefault(path, report)
-        if path in inputs:
+        for path, written in _written_files(context, report):
+            other = first.setdefault(path, report)
+            if path in inputs:
+                said = f"{written} is an input", "the report would overwrite it", "give the report another path"
+            elif any(Path(os.path.realpath(path)).is_relative_to(folder) for folder in own):
+                said = (
+                    f"{written} lies where evalmake keeps results",
+                    "the report could overwrite them",
+                    "give the report a path outside `.evalmake` and the store",
+                )
+            elif other is not report:
+                said = f"two reports write {written}", "written again here", ""
+            else:
+                continue
+            message, label, help = said
             diagnostics.error(
                 "same-path",
-                f"{report.block.path} is an input",
+                message,
                 report.fields.spans["path",].value,
-                "the report would overwrite it",
+                label,
+                also=[] if help else [(other.fields.spans["path",].value, "first written here")],
                 about=f"report {report.name}",
-                help=["give the report another path"],
+                help=[help] if help else [],
             )
-        elif any(Path(os.path.realpath(path)).is_relative_to(folder) for folder in own):
-            diagnostics.error(
-                "same-path",
-                f"{report.block.path} lies where evalmake keeps results",
-                report.fields.spans["path",].value,
-                "the report could overwrite them",
-                about=f"report {report.name}",
-                help=["give the report a path outside `.evalmake` and the store"],
-            )
-        elif other is not report:
-            diagnostics.error(
-                "same-path",
-                f"two reports write {report.block.path}",
-                report.fields.spans["path",].value,
-                "written again here",
-                also=[(other.fields.spans["path",].value, "first written here")],
-                about=f"report {report.name}",
-            )
+            break
+
+
+def _written_files(context: GraphContext, report: Declaration) -> Iterator[tuple[Path, str]]:
+    """The files that a report writes, and their paths as the Evalfile would name them."""
+    path = Path(os.path.abspath(context.project.folder / str(report.block.path)))
+    yield path, str(report.block.path)
+    if signature := find_signature_file(report, path, context.plugins):
+        yield signature, f"{report.block.path}{SIGNATURE_ENDING}"
 
 
 def check_report_baselines(context: GraphContext, diagnostics: Diagnostics) -> None:
@@ -72,7 +78,7 @@ def check_report_baselines(context: GraphContext, diagnostics: Diagnostics) -> N
 
 
 def check_report_formats(context: BuildContext, diagnostics: Diagnostics) -> None:
-    """An exporter says in `needs` why it cannot write here; nothing can sign."""
+    """An exporter says in `needs` why it cannot write here."""
     for report in context.reports:
         spans = report.fields.spans
         needs = getattr(context.plugins.get("exporters", report.plugin), "needs", "")
@@ -82,12 +88,25 @@ def check_report_formats(context: BuildContext, diagnostics: Diagnostics) -> Non
                 "not-available",
                 f"report `{report.name}`: {needs}",
                 place.value if place else report.span,
-                help=[f"write `format = json`, {_SIGN_AFTERWARDS}"],
+                help=["write `format = json`; `sign` writes a signature beside the file"],
             )
-        if report.block.sign:
-            diagnostics.error(
-                "not-available",
-                f"report `{report.name}`: {_SIGN}",
-                spans["sign",].value,
-                help=[f"leave `sign` out, {_SIGN_AFTERWARDS}"],
-            )
+
+
+def check_signing_keys(context: BuildContext, diagnostics: Diagnostics) -> None:
+    """Every key that signs a report is a private key; `check_secrets` tells secrets that are not set."""
+    for report in context.reports:
+        for key in report.block.sign:
+            if isinstance(key, SecretRef) and context.secrets.missing_names([key.name]):
+                continue
+            try:
+                find_signer_of_key(key, context.secrets)
+            except EvalmakeError as error:
+                for problem in error.diagnostics:
+                    diagnostics.error(
+                        problem.code,
+                        problem.message,
+                        find_span_of_key(report, key),
+                        about=f"report {report.name}",
+                        notes=problem.notes,
+                        help=problem.help,
+                    )

@@ -29,7 +29,12 @@ from evalmake.preflight.parameter_values import check_parameter_values
 from evalmake.preflight.pins import check_locked_inputs
 from evalmake.preflight.plugins import check_harness_programs, check_plugins
 from evalmake.preflight.ports import check_ports
-from evalmake.preflight.reports import check_report_baselines, check_report_formats, check_report_paths
+from evalmake.preflight.reports import (
+    check_report_baselines,
+    check_report_formats,
+    check_report_paths,
+    check_signing_keys,
+)
 from evalmake.preflight.secrets import check_secrets
 from evalmake.preflight.servers import check_servers
 
@@ -54,7 +59,8 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
 
 BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_detached_jobs,  # under --detach, jobs need no evalmake
-    check_report_formats,  # each report's format can be written, and signed
+    check_report_formats,  # each report's format can be written
+    check_signing_keys,  # what signs reports are keys
     check_plugins,  # harnesses, engines and executors work in this installation
     check_harness_programs,  # the programs of harnesses are installed
     check_server_programs,  # the programs of engines are installed

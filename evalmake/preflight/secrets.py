@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.source import Span
-from evalmake.language.values import SecretRef
+from evalmake.language.values import Files, SecretRef
 from evalmake.planner.graph import Node
 from evalmake.preflight.context import BuildContext, distinct_cells
 from evalmake.project.declarations import Declaration
@@ -17,7 +17,8 @@ from evalmake.run.secrets import KEYRING_SERVICE
 
 def check_secrets(context: BuildContext, diagnostics: Diagnostics) -> None:
     """Each secret is in the environment or in the keyring."""
-    needed = required_secrets(context.project, context.nodes)
+    signing = signing_secrets(context.reports)
+    needed = {**required_secrets(context.project, context.nodes), **signing}
     for name in context.secrets.missing_names(needed):
         diagnostics.error(
             "missing-secret",
@@ -25,7 +26,7 @@ def check_secrets(context: BuildContext, diagnostics: Diagnostics) -> None:
             needed[name],
             notes=[context.secrets.keyring_error] if context.secrets.keyring_error else [],
             help=[
-                f"set it for this command: export {name}=...",
+                f"set it for this command: export {name}=" + ('"$(cat FILE.key)"' if name in signing else "..."),
                 f"or store it in the keyring: keyring set {KEYRING_SERVICE} {name}",
             ],
         )
@@ -38,6 +39,23 @@ def required_secrets(project: Project, nodes: Iterable[Node]) -> dict[str, Span]
         for name, span in _secrets_of(project, node).items():
             found.setdefault(name, span)
     return found
+
+
+def signing_secrets(reports: Iterable[Declaration]) -> dict[str, Span]:
+    """The secrets that hold the keys of reports, each with a place that names it."""
+    found: dict[str, Span] = {}
+    for report in reports:
+        for key in report.block.sign:
+            if isinstance(key, SecretRef):
+                found.setdefault(key.name, find_span_of_key(report, key))
+    return found
+
+
+def find_span_of_key(report: Declaration, key: SecretRef | Files) -> Span:
+    """The place of one of the keys that sign a report."""
+    spans = report.fields.spans
+    position = str(report.block.sign.index(key))
+    return (spans.get(("sign", position)) or spans["sign",]).value
 
 
 def _secrets_of(project: Project, node: Node) -> dict[str, Span]:

@@ -14,6 +14,7 @@ from evalmake.language.source import Span
 from evalmake.project import catalog
 from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.includes import LoadedFile
+from evalmake.project.key_types import LISTS_OF_SECRETS
 from evalmake.project.schema import AXIS_KEYS
 
 
@@ -157,7 +158,8 @@ class Inheritance:
         key = (id(statement), block.origin, evaluator.axes)
         if key not in self._evaluated:
             try:
-                value = evaluator(statement.value)
+                takes_secrets = statement.key.text in LISTS_OF_SECRETS
+                value = (evaluator.evaluate_secrets if takes_secrets else evaluator)(statement.value)
             except EvalmakeError as error:
                 self.diagnostics.extend(error.diagnostics)
                 return

@@ -20,6 +20,10 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
 
 
+LISTS_OF_SECRETS = ("sign",)
+"""The keys whose lists may hold secrets."""
+
+
 def define_key(
     default: Any,
     description: str,

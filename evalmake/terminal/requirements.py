@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalmake.planner.plan import Plan
 from evalmake.preflight.catalog_requirements import find_endpoints_past_the_gateway, missing_catalog_requirements
 from evalmake.preflight.pins import unpinned_inputs_in_graph
-from evalmake.preflight.secrets import required_secrets
+from evalmake.preflight.secrets import required_secrets, signing_secrets
 from evalmake.project.project import Project
 from evalmake.run.secrets import Secrets
 from evalmake.terminal.plan import render_requirements
@@ -14,6 +14,7 @@ from evalmake.terminal.plan import render_requirements
 def find_requirements(project: Project, plan: Plan) -> list[str]:
     """The lines below a plan that `-n` prints."""
     unpinned = [each.written for each in unpinned_inputs_in_graph(project, plan.graph)]
-    unset = Secrets().missing_names(required_secrets(project, plan.stale))
+    written = [plan.graph.reports[name].declaration for name, one in plan.reports.items() if one.must_write]
+    unset = Secrets().missing_names(required_secrets(project, plan.stale) | signing_secrets(written))
     unmet, asked = missing_catalog_requirements(project, plan.stale), find_endpoints_past_the_gateway(plan.stale)
     return render_requirements(unpinned, unset, unmet, asked)
