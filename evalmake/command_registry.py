@@ -30,6 +30,9 @@ REGISTRY = (
     CommandEntry("why", LOOK, "Say why a target is stale, or when it last ran."),
     CommandEntry("logs", LOOK, "Show the log of an evaluation or of a model server."),
     CommandEntry("history", LOOK, "List past attempts: when, by whom, with what result, and what they took."),
+    CommandEntry(
+        "audit", LOOK, "Tell the story of a result: what was asked, who answered, what was tried, who accepted it."
+    ),
     CommandEntry("outputs", LOOK, "List what the jobs of targets left, and copy it to a folder."),
     CommandEntry("graph", LOOK, "Draw the graph of servers, evaluations and reports."),
     CommandEntry("catalog", LOOK, "List public benchmarks; `catalog show NAME` prints one. Needs no Evalfile."),

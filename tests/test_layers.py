@@ -46,6 +46,7 @@ LAYERS = (
     (
         "workspace",
         "evidence_checks",
+        "audit",
         "gate_verdicts",
         "results",
         "reports",

@@ -16,8 +16,7 @@ from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import ActionResult
 from evalmake.project.command_words import Words
 from evalmake.project.targets import matches_name
-from evalmake.store.records import NewerRecord, UnreadableRecord
-from evalmake.store.store import Store
+from evalmake.store.readable_attempts import read_attempts
 from evalmake.terminal import history
 from evalmake.terminal.colour_and_tty import terminal_columns
 from evalmake.terminal.safe_text import clean
@@ -32,7 +31,7 @@ def command(file: Path | None, targets: Sequence[str], since: float | None, as_j
     """Print each attempt: when, how it ended, what it took, of what, and by whom."""
     workspace = open_workspace(file)
     with workspace.read_store() as store:
-        found, damaged = _read_attempts(store)
+        found, damaged = read_attempts(store)
     wanted = _choose(workspace, targets, found)
     oldest = time.time() - since if since is not None else 0.0
     shown = sorted(
@@ -46,26 +45,13 @@ def command(file: Path | None, targets: Sequence[str], since: float | None, as_j
         text = history.to_text(shown, workspace.store_folder, workspace.evalfile_key, terminal_columns())
         click.echo(clean(text) if shown else "no attempts")
     if damaged:
-        what = "1 record is" if damaged == 1 else f"{damaged} records are"
+        what = "1 record is" if len(damaged) == 1 else f"{len(damaged)} records are"
         click.echo(f"{what} damaged: `evalmake verify` says more", err=True)
     return 0
 
 
 def _moment(attempt: ActionResult) -> float:
     return datetime.fromisoformat(attempt.finished).timestamp()
-
-
-def _read_attempts(store: Store) -> tuple[list[ActionResult], int]:
-    """Every attempt that can be read, and how many cannot."""
-    found, damaged = [], 0
-    for key in store.keys_of_kind("record"):
-        try:
-            found.append(store.attempt_of_key(key))
-        except NewerRecord:
-            raise
-        except UnreadableRecord:
-            damaged += 1
-    return found, damaged
 
 
 def _choose(workspace: Workspace, targets: Sequence[str], attempts: Sequence[ActionResult]) -> Callable[[str], bool]:

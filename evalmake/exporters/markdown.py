@@ -5,7 +5,6 @@ Nothing volatile is in it (no durations, no date of writing), so the same result
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +12,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
+from evalmake.language.markdown_text import escape
 from evalmake.project.key_types import Block
 from evalmake.scoring.comparisons import Difference, Test
 from evalmake.scoring.coverage import coverage_bounds
@@ -85,11 +85,11 @@ class MarkdownExporter:
     def export(self, results: ResultSet, path: Path) -> None:
         """Write the report to `path` atomically."""
         table = results.table()
-        blocks = [f"# {_escape(results.title)}", _render_summary(results)]
+        blocks = [f"# {escape(results.title)}", _render_summary(results)]
         if table.cells:
             blocks += [_render_scores(results, table), _render_metrics(results.results)]
             blocks += [notes] if (notes := _render_score_notes(table)) else []
-        blocks += _render_section(f"Compared with {_escape(results.compare)}", _render_comparisons(results))
+        blocks += _render_section(f"Compared with {escape(results.compare)}", _render_comparisons(results))
         blocks += _render_section("Gates", "\n".join(map(_render_gate, results.gates)))
         blocks += _render_section("Other metrics", _render_other_metrics(results, table))
         blocks += _render_section("Runs", _render_runs(results))
@@ -156,7 +156,7 @@ def _render_average(average: SeedAverage, confidence: float, results: ResultSet)
 def _render_score_notes(table: ScoreTable) -> str:
     """What a reader of a headline score must know of it."""
     return "\n".join(
-        f"- `{cell.row}`, {_escape(cell.column)}: {_escape('; '.join(note.text for note in cell.average.notes))}."
+        f"- `{cell.row}`, {escape(cell.column)}: {escape('; '.join(note.text for note in cell.average.notes))}."
         for cell in table.cells.values()
         if cell.average.notes
     )
@@ -168,7 +168,7 @@ def _render_metrics(results: Sequence[Result]) -> str:
     for result in results:
         by_metric.setdefault((result.metric, str(result.kind)), []).append(result.benchmark)
     told = [
-        f"{_escape(metric)}{f', {kind}' if kind else ''} ({', '.join(map(_escape, dict.fromkeys(benchmarks)))})"
+        f"{escape(metric)}{f', {kind}' if kind else ''} ({', '.join(map(escape, dict.fromkeys(benchmarks)))})"
         for (metric, kind), benchmarks in by_metric.items()
     ]
     return f"Metric: {', '.join(told)}."
@@ -176,7 +176,7 @@ def _render_metrics(results: Sequence[Result]) -> str:
 
 def _render_gate(gate: GateResult) -> str:
     detail = f" ({gate.detail})" if gate.parts else ""
-    return f"- {MARKS[gate.met]}: `{gate.address}`: {_escape(gate.message)}{detail}"
+    return f"- {MARKS[gate.met]}: `{gate.address}`: {escape(gate.message)}{detail}"
 
 
 def _render_comparisons(results: ResultSet) -> str:
@@ -217,14 +217,14 @@ def _render_p(p: float | None) -> str:
 
 
 def _comparison_notes(one: RowComparison) -> Iterator[str]:
-    pair = f"- `{one.row}` and `{one.baseline}`, {_escape(one.column)}:"
+    pair = f"- `{one.row}` and `{one.baseline}`, {escape(one.column)}:"
     found = one.difference
     if found is None:
-        yield f"{pair} not compared: {_escape(one.note)}."
+        yield f"{pair} not compared: {escape(one.note)}."
     elif not one.paired:
-        yield f"{pair} compared as different items, because {_escape(one.note)}."
+        yield f"{pair} compared as different items, because {escape(one.note)}."
     if one.differences:
-        yield f"{pair} beside the rows' names, these differ: {_escape('; '.join(one.differences))}."
+        yield f"{pair} beside the rows' names, these differ: {escape('; '.join(one.differences))}."
     if one.dropped and one.paired:
         is_ = "item is" if one.dropped == 1 else "items are"
         yield f"{pair} {one.dropped} {is_} left out: not scored in both, or not the same in both."
@@ -250,7 +250,7 @@ def _render_other_metrics(results: ResultSet, table: ScoreTable) -> str:
     head = [results.rows, results.column, "metric", "value"]
     lines = [_render_table([head, *([c.row, c.column, c.metric, _render_cell(c, results)] for c in table.others)])]
     notes = [
-        f"- `{cell.row}`, {_escape(cell.column)}, {_escape(cell.metric)}: no interval: {_escape(cell.average.lack)}."
+        f"- `{cell.row}`, {escape(cell.column)}, {escape(cell.metric)}: no interval: {escape(cell.average.lack)}."
         for cell in table.others
         if cell.average.lack
     ]
@@ -292,7 +292,7 @@ def _list_notes(results: ResultSet) -> Iterator[str]:
         yield f"{_count(len(results.missing), 'evaluation')} without a result: {names}."
     for result in results.results:
         if result.score(result.metric) is None:
-            yield f"`{result.name}` did not report its metric, {_escape(result.metric)}."
+            yield f"`{result.name}` did not report its metric, {escape(result.metric)}."
         if result.attempts > 1:
             yield (f"`{result.name}` has {result.attempts} attempts; attempt {result.attempt} counts.")
         yield from (_describe_unscored(result.name, score) for score in result.scores if score.unscored)
@@ -300,7 +300,7 @@ def _list_notes(results: ResultSet) -> Iterator[str]:
 
 def _describe_unscored(name: str, score: Score) -> str:
     total = score.scored + score.unscored
-    text = f"`{name}`: {score.unscored} of {total} samples have no {_escape(score.metric)}"
+    text = f"`{name}`: {score.unscored} of {total} samples have no {escape(score.metric)}"
     if score.value is None or not is_binary(score.value, score.stderr or 0.0, score.scored):
         return f"{text} and are left out."
     low, high = coverage_bounds(round(score.value * score.scored), score.scored, total).bounds
@@ -346,14 +346,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _escape(text: str) -> str:
-    """Text that Markdown takes literally, on one line; underscores inside words already are."""
-    return re.sub(r"[\\`*|<]|\](?=\()", r"\\\g<0>", " ".join(text.split()))
-
-
 def _render_table(lines: Sequence[Sequence[str]]) -> str:
     """A table whose first line is its head, padded so that it can be read unrendered."""
-    cells = [[_escape(cell) for cell in line] for line in lines]
+    cells = [[escape(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [" | ".join(map(str.ljust, line, widths)) for line in cells]
     rule = " | ".join("-" * width for width in widths)

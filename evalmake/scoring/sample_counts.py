@@ -66,6 +66,11 @@ class SampleCounts:
         (reason, kind), count = self._causes.most_common(1)[0]
         return Cause(describe_cause(f"{reason}{self._places.get(reason, '')}", count), kind)
 
+    @property
+    def causes(self) -> list[tuple[str, int]]:
+        """Each reason why samples have no score, and how many have none for it; the commonest first."""
+        return [(f"{reason}{self._places.get(reason, '')}", n) for (reason, _), n in self._causes.most_common()]
+
     def _add(self, row: Mapping[str, Any]) -> None:
         self.counts["samples"] += 1
         if row.get("error") is not None:

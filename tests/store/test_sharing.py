@@ -53,6 +53,7 @@ READERS = (
     ["why", "sums"],
     ["logs", "sums"],
     ["history"],
+    ["audit", "sums"],
     ["outputs", "sums"],
     ["verify"],
     ["replies"],
