@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from evalmake.audit.outputs import find, find_counts, find_list, find_map, find_text
-from evalmake.audit.parameters import ParameterStory, describe_declared
+from evalmake.audit.parameters import ParameterStory, describe_declared, list_asked_models
 from evalmake.audit.story import AuditStory, TriedAttempt
 from evalmake.language.plural import count_of
 from evalmake.planner.digest import BEHAVIOURS, describe_text, is_container_size
@@ -99,7 +99,7 @@ def _describe_parameters(story: AuditStory) -> Iterator[str]:
         yield from _describe_contradictions(story)
         return
     if not any(one.sent for one in story.parameters):
-        yield "With which parameters the model was asked cannot be told: no request was sent to it, or none had any."
+        yield "No request with parameters was sent."
         return
     same = [one.name for one in story.parameters if not one.differs and one.declared]
     if same:
@@ -167,6 +167,8 @@ def _describe_answers(story: AuditStory) -> Iterator[str]:
         yield f"Which model answered is {_describe_absence(story)}."
         return
     models, prints = find_counts(usage, "models"), find_counts(usage, "fingerprints")
+    if asked := list_asked_models(usage):
+        yield f"Requests asked for the model {_list(asked, _MOST_NAMES)}."
     told = f"Replies named the model {_list_counted(models, 'reply')}" if models else "No reply named a model"
     mark = f"the system fingerprint {_list_counted(prints, 'reply')}" if prints else "no system fingerprint"
     yield f"{told}, and {mark}."

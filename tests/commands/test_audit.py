@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,10 @@ USAGE = {
     "tokens_out": 340,
     "models": {"acme-7b-2026": 10},
     "fingerprints": {"fp_1": 10},
-    "sent": {"temperature": {"0.5": 7}, "max_tokens": {"100": 7}},
+    "parameters": {"model": {'"acme-7b"': 10}, "temperature": {"0.5": 10}, "max_tokens": {"100": 10}},
 }
+DIGEST = "sha256:{}"
+MODE = b'["a",{"b":1,"c.d":"e"}]'
 
 
 class Lab:
@@ -275,7 +278,7 @@ def test_what_is_stale_says_what_its_result_is_of(lab: Lab) -> None:
 def test_parameters_stand_beside_what_was_sent(lab: Lab) -> None:
     """Only where the two differ: another value, one that nothing declares, one that was in no request."""
     sent = {"temperature": {"0.5": 4, "0": 3}, "top_p": {"0.9": 7}}
-    lab.add(usage={**USAGE, "sent": sent})
+    lab.add(usage={**USAGE, "parameters": sent})
     said = lab.audit("grid/1").stdout
     assert "NOT sent as declared: temperature is 0.5 in the Evalfile, and 0.5 (4 requests), 0 (3 requests)." in said
     assert "NOT sent as declared: max_tokens is 100 in the Evalfile, and was in no request." in said
@@ -295,8 +298,14 @@ def test_parameters_stand_beside_what_was_sent(lab: Lab) -> None:
         ),
         ('mode = "deep"', {"mode": {'"deep"': 1}}, False),
         ('mode = "deep"', {"mode": {'"flat"': 1}}, True),
+        ('mode = "deep"', {"mode": {DIGEST.format(sha256(b"deep").hexdigest()): 1}}, False),
+        ('mode = "deep"', {"mode": {DIGEST.format(sha256(b"flat").hexdigest()): 1}}, True),
+        ('mode = ["a", { b = 1, c.d = "e" }]', {"mode": {DIGEST.format(sha256(MODE).hexdigest()): 1}}, False),
+        ("max_tokens = 5", {"max_completion_tokens": {"5": 1}}, False),
+        ("flag = true", {"flag": {"1": 1}}, True),
         ("temperature = 1", {"temperature": {"1": 1}, "seed": {"1": 1}}, False),
         ("temperature = 1", {"temperature": {"1": 1}, "seed": {"7": 1}}, True),
+        ("temperature = 1", {"temperature": {"1": 2}, "seed": {"1": 1, "1000004": 1}}, False),
     ],
 )
 def test_values_are_compared_as_values(
@@ -304,7 +313,7 @@ def test_values_are_compared_as_values(
 ) -> None:
     """1 is 1.0, a map is what its keys say, and the seed is declared by the cell."""
     lab = Lab(project, EVALFILE.replace("temperature = 0.5, max_tokens = 100", declared))
-    lab.add(usage={"sent": sent})
+    lab.add(usage={"parameters": sent})
     assert any(one["differs"] for one in lab.story()["parameters"]) is differs
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-_ALIASES = {
+ALIASES = {
     "max_tokens": ("max_tokens", "max_completion_tokens", "max_output_tokens"),
     "max_completion_tokens": ("max_completion_tokens", "max_tokens", "max_output_tokens"),
 }
@@ -45,7 +45,7 @@ def find_undeclared_values(
     for name, value in declared.items():
         if name in _NOT_COMPARED:
             continue
-        field = next((field for field in _ALIASES.get(name, (name,)) if body.get(field) is not None), None)
+        field = next((field for field in ALIASES.get(name, (name,)) if body.get(field) is not None), None)
         if field is None:
             if value is not None and name not in _SENT_BY_SOME:
                 yield name, "unset"
