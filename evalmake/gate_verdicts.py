@@ -53,7 +53,7 @@ class JudgedGate:
 
 def judge_gates(workspace: Workspace, nodes: Sequence[Node], histories: Histories, store: Store) -> list[JudgedGate]:
     """The requirements of `nodes`, judged over all seeds of their cells, chosen for this build or not."""
-    others = _other_seeds(workspace, nodes)
+    others = find_other_seeds(workspace, nodes)
     known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
     read = make_item_reader(workspace.store_folder)
@@ -139,8 +139,8 @@ def _runs_by_seed(cells: Iterable[Evaluation], histories: Histories, read_items:
     }
 
 
-def _other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
-    """The cells that differ only in their seed from those of `nodes` that have requirements."""
+def find_other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
+    """Return the cells that differ only in their seed from those of `nodes` that have requirements."""
     names = {node.name for node in nodes}
     gated = [node.evaluation for node in nodes if node.evaluation.gates]
     cells = [

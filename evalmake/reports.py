@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from evalmake.gate_verdicts import Histories, judge_gates
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.file_hashes import hash_file
+from evalmake.language.file_tree import list_plain_files
 from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.graph import ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import METHODS, report_identity
 from evalmake.planner.staleness import Reason, find_valid_records
+from evalmake.project.key_types import Block
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file, write_signature_file
 from evalmake.run.secrets import Secrets
-from evalmake.run.signers import find_signers
+from evalmake.run.signers import describe_key, find_signers
 from evalmake.scoring.gates import GateResult
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.store import Store
@@ -44,7 +48,9 @@ class ReportContent:
 
     def identity(self) -> dict[str, str]:
         """Return the walk that the store keeps. A later build compares with it."""
-        return report_identity(self.node, self.histories, [f"{g.address} {g.message}" for g in self.gates])
+        gates = [f"{g.address} {g.message}" for g in self.gates]
+        keys = [describe_key(key) for key in self.node.declaration.block.sign]
+        return report_identity(self.node, self.histories, gates, keys)
 
 
 def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changing: bool) -> list[Reason]:
@@ -60,7 +66,7 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
         return []
     if not os.path.exists(path):
         return [Reason("output-missing", f"{report.block.path} is missing")]
-    if before.get(_FILE) != hash_file(path):
+    if before.get(_FILE) != hash_written(path):
         return [Reason("output-missing", f"{report.block.path} was changed after evalmake wrote it")]
     signature = find_signature_file(report, path, workspace.plugins)
     if signature is not None and before.get(_SIGNATURE) != _hash_if_there(signature):
@@ -86,7 +92,7 @@ def write_report(
     of an earlier one, whose numbers do not count any more.
     """
     content = ReportContent.of(workspace, node, store)
-    results = _results(workspace, content, store, plan, ran)
+    results = collect_report_results(workspace, content, store, plan, ran)
     report = node.declaration
     path = workspace.report_path(report)
     if not results.results and not os.path.exists(path):
@@ -94,7 +100,7 @@ def write_report(
     signature = find_signature_file(report, path, workspace.plugins)
     signers = find_signers(report, secrets) if signature else []
     try:
-        workspace.plugins.get("exporters", report.plugin)().export(results, path)
+        _export(workspace, content, results, store, path, secrets)
         if signature:
             write_signature_file(signature, path, signers, plan)
     except OSError as error:
@@ -102,9 +108,37 @@ def write_report(
         message = f"{report.block.path} cannot be written: {error.strerror}"
         raise make_error("report-failed", message, span, help=advise_on_write_error(error.errno)) from None
     if not results.missing:
-        written = {_FILE: hash_file(path), **({_SIGNATURE: hash_file(signature)} if signature else {})}
+        written = {_FILE: hash_written(path), **({_SIGNATURE: hash_file(signature)} if signature else {})}
         store.record_report(workspace.report_key(report), {**content.identity(), **written})
     return path
+
+
+def hash_written(path: Path) -> str:
+    """Return the sha256 of a report's file; of a folder, that of the names and hashes of all files in it."""
+    if not path.is_dir():
+        return hash_file(path)
+    found = sorted((name, hash_file(path / name)) for name, _ in list_plain_files(path))
+    return sha256(json.dumps(found).encode()).hexdigest()
+
+
+def _export(
+    workspace: Workspace, content: ReportContent, results: ResultSet, store: Store, path: Path, secrets: Secrets
+) -> None:
+    """Write a report by its exporter: a file of results, or a folder of evidence."""
+    from evalmake.evidence.material import ExportsEvidence
+    from evalmake.evidence_material import collect_material, plan_of_report
+
+    report = content.node.declaration
+    exporter = workspace.plugins.get("exporters", report.plugin)()
+    if not isinstance(exporter, ExportsEvidence):
+        exporter.export(results, path)
+        return
+    plan = plan_of_report(workspace, report.name)[1]
+    results = collect_report_results(workspace, content, store, plan, frozenset())
+    signers = find_signers(report, secrets)
+    with_data = not getattr(report.settings, "redact", ())
+    material = collect_material(workspace, content.node, results, store, signers, with_data)
+    exporter.export_evidence(material, report.settings or Block(), path)
 
 
 def write_reports(
@@ -125,7 +159,10 @@ def write_reports(
     return written, problems
 
 
-def _results(workspace: Workspace, content: ReportContent, store: Store, plan: str, ran: frozenset[str]) -> ResultSet:
+def collect_report_results(
+    workspace: Workspace, content: ReportContent, store: Store, plan: str, ran: frozenset[str]
+) -> ResultSet:
+    """Return what a report shows of the results on record."""
     node, block = content.node, content.node.declaration.block
     results = collect_results(
         node.name,

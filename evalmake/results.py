@@ -19,7 +19,7 @@ from evalmake.planner.staleness import ActionHistory
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.headline import MetricKind, find_metric
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
-from evalmake.scoring.sample_counts import SAMPLES, digest_question
+from evalmake.scoring.sample_counts import REPLY_KEY, SAMPLES, digest_question
 from evalmake.store.store import Store
 
 _KEPT = 32
@@ -150,7 +150,7 @@ def _parse_item(line: bytes) -> Item | None:
     try:
         row = json.loads(line)
         scores = {str(k): float(v) for k, v in (row.get("scores") or {}).items() if v is not None}
-        cluster, reply = row.get("cluster"), row.get("reply")
+        cluster, reply = row.get("cluster"), row.get("reply", row.get(REPLY_KEY))
         if row["id"] is None or not all(map(math.isfinite, scores.values())):
             return None
         return Item(

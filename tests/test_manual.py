@@ -49,6 +49,7 @@ TOPICS = [
     "catalog",
     "pins",
     "ci",
+    "evidence",
     "python-api",
     "writing-a-plugin",
     "migrating-from-nemo-evaluator",

@@ -1,21 +1,52 @@
-"""`evalmake verify`: check every record and blob of the store, environments, and the reply cache."""
+"""`evalmake verify`: check every record and blob of the store, environments, and the reply cache; or evidence."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from evalmake.command_line.evalfile import exclusive, open_workspace
-from evalmake.command_line.options import declare
-from evalmake.language.diagnostic import EvalmakeError
+from evalmake.command_line.options import PATH, declare
+from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
 
 @declare("verify")
-def command(file: Path | None) -> int:
-    """Hash everything again; status 2 when something does not match."""
+@click.argument("evidence", required=False, type=PATH)
+@click.option("--key", "keys", multiple=True, type=PATH, metavar="PUB", help="A public key that must have signed.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def command(file: Path | None, evidence: Path | None, keys: Sequence[Path], as_json: bool) -> int:
+    """Hash everything again; status 2 when something does not match.
+
+    With EVIDENCE, a folder that a report of the format `in-toto` wrote or a sample that `disclose` wrote, check that
+    instead: no store and no Evalfile is needed.
+    """
+    if evidence is not None:
+        return _verify_evidence(evidence, keys, as_json)
+    if keys or as_json:
+        raise click.UsageError("`--key` and `--json` are for evidence: evalmake verify EVIDENCE --key PUB")
+    return _verify_store(file)
+
+
+def _verify_evidence(evidence: Path, keys: Sequence[Path], as_json: bool) -> int:
+    from evalmake.evidence_checks.verify import verify_evidence, verify_sample
+    from evalmake.signatures.keys import read_public_key
+    from evalmake.terminal.verification import render_verification, verification_to_json
+
+    public = [read_public_key(key) for key in keys]
+    try:
+        found = verify_sample(evidence, public) if evidence.is_file() else verify_evidence(evidence, public)
+    except OSError as error:
+        raise make_error("bad-evidence", f"cannot read {evidence}: {error.strerror}") from None
+    click.echo(json.dumps(verification_to_json(found), indent=2) if as_json else render_verification(found))
+    return found.findings.status
+
+
+def _verify_store(file: Path | None) -> int:
     from evalmake.gateway.reply_cache import maintenance
     from evalmake.store.verification import check_table, verify_store
 

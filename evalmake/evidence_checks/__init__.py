@@ -1,1 +1,1 @@
-"""Checks of evidence: what an auditor does with a folder that `report { format = in-toto }` wrote."""
+"""Checks evidence offline, with no store, network or plugin: what holds, what does not, and what cannot be told."""

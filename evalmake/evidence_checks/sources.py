@@ -31,6 +31,7 @@ from evalmake.language.diagnostic import make_error
 from evalmake.language.external_inputs import Question
 from evalmake.language.file_hashes import hash_bytes
 from evalmake.language.file_tree import read_plain_file
+from evalmake.language.values import Files
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Graph, Node, additions_of_harness
 from evalmake.plugins import InstalledPlugins
@@ -44,6 +45,8 @@ from evalmake.run.job_builder import input_files
 from evalmake.workspace import Workspace
 
 _RESOLVED = "resolved."
+_NO_DIGEST = "0" * 64
+"""In place of the digest of a private key."""
 _TEXT = "str:"
 
 
@@ -108,7 +111,13 @@ def collect_sources(workspace: Workspace, graph: Graph, with_data: bool) -> Sour
             left -= path.stat().st_size if path.exists() else 0
             if left >= 0:
                 files.setdefault(names.name_of(path.absolute()), SourceFile(digest, path))
-    hashed = {names.name_of(path): digest for path, digest in external.digests.items()}
+    keys = {
+        key.files[0].path.absolute()
+        for one in project.reports.values()
+        for key in one.block.sign
+        if isinstance(key, Files)
+    }
+    hashed = {names.name_of(path): _NO_DIGEST if path in keys else digest for path, digest in external.digests.items()}
     inputs = LoadedInputs(
         __version__,
         names.folder,
@@ -121,7 +130,7 @@ def collect_sources(workspace: Workspace, graph: Graph, with_data: bool) -> Sour
         {_rename(question, names): answer for question, answer in external.answers.items()},
         _find_packages(graph),
         _find_additions(graph, workspace.plugins),
-        workspace.plugins.used(),
+        _find_plugins(workspace),
     )
     return Sources({place_of(name): file for name, file in files.items()}, inputs)
 
@@ -202,6 +211,22 @@ def _benchmarks(graph: Graph) -> Iterable[tuple[Declaration, Node]]:
     """The benchmarks of a graph, each with a node that has it."""
     nodes: list[Node] = [*graph.nodes.values(), *(node for report in graph.reports.values() for node in report.nodes)]
     return {node.evaluation.benchmark.name: (node.evaluation.benchmark, node) for node in nodes}.values()
+
+
+def _find_plugins(workspace: Workspace) -> dict[str, dict[str, dict[str, str]]]:
+    """The plugins that the Evalfile names, whatever else this process has loaded."""
+    project = workspace.project
+    declared = {
+        "executors": project.executors,
+        "engines": project.deployments,
+        "harnesses": project.benchmarks,
+        "exporters": project.reports,
+    }
+    named = {group: {one.plugin for one in found.values()} for group, found in declared.items()}
+    return {
+        group: {name: one for name, one in used.items() if name in named.get(group, used)}
+        for group, used in workspace.plugins.used().items()
+    }
 
 
 def _find_packages(graph: Graph) -> dict[str, dict[str, str]]:

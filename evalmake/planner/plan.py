@@ -95,20 +95,21 @@ def make_plan(
         changing = sum(node.name in decisions and decisions[node.name].stale for node in report.nodes)
         reasons = tuple(report_reasons(report, changing > 0))
         plan.reports[name] = ReportDecision(name, changing, len(report.nodes), reasons)
-    plan.digest = _digest(plan, confidence)
+    plan.digest = digest_graph(graph, confidence)
     return plan
 
 
-def _digest(plan: Plan, confidence: float | None) -> str:
+def digest_graph(graph: Graph, confidence: float | None) -> str:
+    """Return the digest of what a graph's evaluations are, what is demanded of them, and of its reports."""
     hasher = sha256()
-    for name, node in sorted(plan.graph.nodes.items()):
+    for name, node in sorted(graph.nodes.items()):
         hasher.update(f"{name}\0{node.action.digest}\n".encode())
         if node.demands != Demands(metric=node.demands.metric):
             hasher.update(f"\tcoverage {node.demands.coverage} truncated {node.demands.truncated}\n".encode())
         gate_confidence = node.evaluation.variant.block.confidence or confidence
         for gate in node.evaluation.gates:
             hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()} {gate_confidence}\n".encode())
-    for name, report in sorted(plan.graph.reports.items()):
+    for name, report in sorted(graph.reports.items()):
         cells = ",".join(node.action.digest for node in report.nodes)
         hasher.update(f"report {name}\0{report.declaration.plugin}\0{cells}\n".encode())
         block, settings = report.declaration.block, report.declaration.settings

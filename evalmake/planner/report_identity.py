@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evalmake.language.values import Files, SecretRef
 from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.staleness import ActionHistory
@@ -15,9 +14,9 @@ VERSION = 2
 
 
 def report_identity(
-    report: ReportNode, histories: Mapping[str, ActionHistory | None], gates: Sequence[str]
+    report: ReportNode, histories: Mapping[str, ActionHistory | None], gates: Sequence[str], keys: Sequence[str]
 ) -> dict[str, str]:
-    """The walk of a report's results (as one digest), settings and gates."""
+    """The walk of a report's results (as one digest), settings, gates, and the names of the keys that sign it."""
     block, settings = report.declaration.block, report.declaration.settings
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
     whole = {
@@ -28,16 +27,11 @@ def report_identity(
         "settings": chosen,
         **({"compare": block.compare} if block.compare else {}),
         **({"average": True} if block.average else {}),
-        **({"sign": [_key_of(key) for key in block.sign]} if block.sign else {}),
+        **({"sign": list(keys)} if keys else {}),
         "results": digest((node.name, _attempt_of(node, histories.get(node.name))) for node in report.nodes),
         "gates": list(gates),
     }
     return dict(walk(whole))
-
-
-def _key_of(key: SecretRef | Files) -> object:
-    """A key that signs: its name, or its file with a digest, so that a new key in the file signs again."""
-    return f"secret {key.name}" if isinstance(key, SecretRef) else key
 
 
 def _attempt_of(node: Node, history: ActionHistory | None) -> str:

@@ -78,10 +78,18 @@ def check_report_baselines(context: GraphContext, diagnostics: Diagnostics) -> N
 
 
 def check_report_formats(context: BuildContext, diagnostics: Diagnostics) -> None:
-    """An exporter says in `needs` why it cannot write here."""
+    """An exporter says in `needs` why it cannot write here; one that signs needs a key."""
     for report in context.reports:
         spans = report.fields.spans
-        needs = getattr(context.plugins.get("exporters", report.plugin), "needs", "")
+        exporter = context.plugins.get("exporters", report.plugin)
+        if getattr(exporter, "signs", False) and not report.block.sign:
+            diagnostics.error(
+                "missing-key",
+                f"report `{report.name}` has no key to sign with",
+                report.span,
+                help=['make one by `evalmake key new audit`, and add `sign = file("audit.key")`'],
+            )
+        needs = getattr(exporter, "needs", "")
         if needs:
             place = spans.get(("format",))
             diagnostics.error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalmake.language.diagnostic import make_error
+from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.values import Files, SecretRef
 from evalmake.project.declarations import Declaration
 from evalmake.run.secrets import Secrets
@@ -16,6 +16,16 @@ SECRET_PREFIX = "secret:"
 def find_signers(report: Declaration, secrets: Secrets) -> list[Signer]:
     """The keys of a report's `sign`, in its order; EvalmakeError with the code `bad-key` for what is none."""
     return [find_signer_of_key(key, secrets) for key in report.block.sign]
+
+
+def describe_key(key: SecretRef | Files) -> str:
+    """A key by its name, or by the id of the key in its file: another key in the file is another one."""
+    if isinstance(key, SecretRef):
+        return f"secret {key.name}"
+    try:
+        return f"key {read_private_key_file(key.files[0].path).key_id}"
+    except EvalmakeError:  # which is told before the report is written
+        return f"file {key.files[0].name}"
 
 
 def find_signer_of_key(key: SecretRef | Files, secrets: Secrets) -> Signer:

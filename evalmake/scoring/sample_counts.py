@@ -23,6 +23,8 @@ TIES = "ties"
 """In the usage: how many samples have several likeliest options."""
 WITHOUT_ANSWER = "replies_without_answer"
 """In the usage: how many replies have text, and nothing in it that the scorer or `extract` takes for an answer."""
+QUESTION_KEY, REPLY_KEY = "question_key", "reply_key"
+"""Fields of a sample without texts: what stands for the digest of its question, and of its reply."""
 _FINISHES = {
     "length": "replies_truncated",
     "content_filter": "replies_refused",
@@ -128,7 +130,7 @@ def digest_question(row: Mapping[str, Any]) -> str:
     """A digest of the question and its target, where the row holds the request; else of the whole item."""
     request = row.get("request")
     if not isinstance(request, dict):
-        return str(row.get("item") or "")
+        return str(row.get(QUESTION_KEY) or row.get("item") or "")
     messages = request.get("messages")
     asked = messages[-1] if isinstance(messages, list) and messages else request.get("prompt")
     return xxh3_64_hexdigest(json.dumps([asked, row.get("target")], sort_keys=True).encode())

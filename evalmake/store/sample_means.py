@@ -6,6 +6,8 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from evalmake.scoring.intervals import mean_se
@@ -14,20 +16,56 @@ from evalmake.scoring.numbers import is_nearly_equal
 from evalmake.scoring.score import Score
 
 
+class Agreement(Enum):
+    """How a score on record fits its samples."""
+
+    EXACT = "exact"
+    NEAR = "near"
+    """It differs by rounding."""
+    UNKNOWN = "unknown"
+    """It is no mean of the samples, such as BLEU."""
+    CONTRADICTED = "contradicted"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A score on record beside the mean of its samples; `message` says what is wrong."""
+
+    metric: str
+    agreement: Agreement
+    message: str = ""
+
+
 def find_contradiction(scores: Sequence[Score], samples: bytes | None) -> str:
     """What the samples say of the first score that is not their mean; empty if all agree.
 
     A program may report what is no mean, such as BLEU. A score that has the standard error of its samples is one.
     """
-    rows = list(_read_rows(samples or b""))
-    for score in scores:
-        values = [(id, cluster, found[score.metric]) for id, cluster, found in rows if score.metric in found]
-        if score.value is None or score.stderr is None:
-            continue
-        means = [mean for mean, error in _estimates(values) if is_nearly_equal(score.stderr, error)]
-        if means and not any(is_nearly_equal(score.value, mean) for mean in means):
-            return f"{score.metric} is {score.value:.6g} on record, and {means[0]:.6g} by its samples"
-    return ""
+    compared = compare_scores(scores, samples or b"")
+    return next((one.message for one in compared if one.agreement is Agreement.CONTRADICTED), "")
+
+
+def compare_scores(scores: Sequence[Score], samples: bytes) -> list[Comparison]:
+    """Compare each score that has a value with the samples."""
+    rows = list(_read_rows(samples))
+    return [_compare(score, rows) for score in scores if score.value is not None]
+
+
+def _compare(score: Score, rows: Sequence[tuple[str, str | None, dict[str, float]]]) -> Comparison:
+    """A score is the mean of its samples if it has their standard error, or is their mean."""
+    value = score.value or 0.0
+    values = [(id, cluster, found[score.metric]) for id, cluster, found in rows if score.metric in found]
+    estimates = list(_estimates(values))
+    if any(value == mean for mean, _ in estimates):
+        return Comparison(score.metric, Agreement.EXACT)
+    errors = [(mean, error) for mean, error in estimates if error is not None]
+    means = [mean for mean, error in errors if score.stderr is not None and is_nearly_equal(score.stderr, error)]
+    if any(is_nearly_equal(value, mean) for mean in means):
+        return Comparison(score.metric, Agreement.NEAR)
+    if means:
+        message = f"{score.metric} is {score.value:.6g} on record, and {means[0]:.6g} by its samples"
+        return Comparison(score.metric, Agreement.CONTRADICTED, message)
+    return Comparison(score.metric, Agreement.UNKNOWN)
 
 
 def _read_rows(samples: bytes) -> Iterator[tuple[str, str | None, dict[str, float]]]:
@@ -42,7 +80,7 @@ def _read_rows(samples: bytes) -> Iterator[tuple[str, str | None, dict[str, floa
             continue
 
 
-def _estimates(values: Sequence[tuple[str, str | None, float]]) -> Iterator[tuple[float, float]]:
+def _estimates(values: Sequence[tuple[str, str | None, float]]) -> Iterator[tuple[float, float | None]]:
     """Mean and standard error of the items, and of the rows: a harness averages an item's repetitions or does not."""
     items: dict[str, list[float]] = defaultdict(list)
     clusters: dict[str, str | None] = {}
@@ -58,6 +96,5 @@ def _estimates(values: Sequence[tuple[str, str | None, float]]) -> Iterator[tupl
         estimate = mean_se(numbers)
         if estimate.mean is None:
             continue
-        for error in (estimate.stderr, clustered_se(numbers, groups)):
-            if error is not None:
-                yield estimate.mean, error
+        yield estimate.mean, estimate.stderr
+        yield estimate.mean, clustered_se(numbers, groups)

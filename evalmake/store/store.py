@@ -156,7 +156,7 @@ class Store:
         now = {name: reason for name, reason in {**known, **reasons}.items() if reason}
         if now != known and self.database.is_writable:
             with self.database.transaction():
-                self._put_walk(self._shortfalls_key, now)
+                self.put_walk(self._shortfalls_key, now)
 
     @property
     def _shortfalls_key(self) -> str:
@@ -169,7 +169,7 @@ class Store:
 
     def attempt(self, action: str, number: int) -> ActionResult | None:
         """The record of one attempt; UnreadableRecord where it is damaged."""
-        text = self.database.text(f"record/{action}/{number}")
+        text = self.record_text(action, number)
         return records.record_from_text(action, number, text) if text is not None else None
 
     def attempt_numbers(self, action: str) -> list[int]:
@@ -196,9 +196,13 @@ class Store:
             raise records.UnreadableRecord(f"{key[:60]} is no record")
         return found
 
+    def record_text(self, action: str, number: int) -> str | None:
+        """A record as it is stored; None without one."""
+        return self.database.text(f"record/{action}/{number}")
+
     def record_digest(self, action: str, number: int) -> str:
         """The sha256 of a record as it is stored; empty without one."""
-        text = self.database.text(f"record/{action}/{number}")
+        text = self.record_text(action, number)
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text is not None else ""
 
     def proved_result(self, head: ActionHistory) -> ActionResult:
@@ -287,12 +291,12 @@ class Store:
             result = replace(result, attempt=last + 1, outputs=outputs, log=log, previous=previous)
             for _, part in action.parts:
                 if part.digest not in self._whole_parts and self.part(part.digest) is None:
-                    self._put_walk(f"part/{part.digest}", dict(part.pairs))
+                    self.put_walk(f"part/{part.digest}", dict(part.pairs))
             self._whole_parts.update(part.digest for _, part in action.parts)
             kind = "succeeded" if result.status == "succeeded" else "tried"
-            self._put_walk(self._baseline_key(kind, result.name), result.identity)
+            self.put_walk(self._baseline_key(kind, result.name), result.identity)
             if result.status == "succeeded" and result.metric:
-                self._put_walk(self._headline_key(result.name), {"metric": result.metric})
+                self.put_walk(self._headline_key(result.name), {"metric": result.metric})
             key = f"record/{action.digest}/{result.attempt}"
             self.database.put(key, records.record_to_text(result), "record")
             head = extend_history(before, result, self.record_digest(action.digest, result.attempt))
@@ -340,7 +344,8 @@ class Store:
             return None
         return records.histories_from_texts([(action, text)])[0].get(action) or self._rebuild_history(action)
 
-    def _put_walk(self, key: str, pairs: Mapping[str, str]) -> None:
+    def put_walk(self, key: str, pairs: Mapping[str, str]) -> None:
+        """Store a walk under a key; call it within a transaction."""
         self.database.put(key, records.pairs_to_text(key, pairs), key.partition("/")[0])
 
     def save_rebuilt_histories(self) -> list[str]:
@@ -369,13 +374,13 @@ class Store:
         if changed and self.database.is_writable:
             with self.database.transaction():
                 for key, walk in changed.items():
-                    self._put_walk(key, walk)
+                    self.put_walk(key, walk)
 
     def record_report(self, name: str, identity: Mapping[str, str]) -> None:
         """Record what a report was written from; in a store that can only be read, it stays out of date."""
         if self.database.is_writable:
             with self.database.transaction():
-                self._put_walk(f"report/{name}", identity)
+                self.put_walk(f"report/{name}", identity)
                 self.mark_changed()
 
     def mark_changed(self) -> None:

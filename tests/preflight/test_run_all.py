@@ -78,15 +78,15 @@ def test_the_plan_is_shown_before_its_errors(refusing: Project) -> None:
     assert "  + e   never run\n" in planned.stdout
     built = refusing.run(status=2, env={"UNSET_KEY": "key"})
     assert planned.stderr == built.stderr
-    assert "error: report `r`: this version of evalmake cannot write this format [not-available]" in built.stderr
+    assert "error: report `r` has no key to sign with [missing-key]" in built.stderr
     assert not (refusing.root / "started").exists()
 
 
-def test_what_cannot_be_written_may_be_json(refusing: Project) -> None:
-    """A format that cannot be written is refused with what to write instead."""
+def test_evidence_needs_a_key(refusing: Project) -> None:
+    """Evidence without a key is refused with how to make one."""
     refusing.write("Evalfile", EVALFILE.replace('"r.md"', '"r.md"\n    format = in-toto'))
     said = refusing.run("-n", status=2, env={"UNSET_KEY": "key"}).stderr
-    assert "help: write `format = json`; `sign` writes a signature beside the file" in said
+    assert 'help: make one by `evalmake key new audit`, and add `sign = file("audit.key")`' in said
 
 
 def test_a_shortage_is_reported_before_packages_are_installed(refusing: Project) -> None:

@@ -130,7 +130,7 @@ def test_a_command_has_help_of_its_own(project: Project) -> None:
         ("evalmake graph --format m", {"mermaid"}),
         ("evalmake explain gate-n", {"gate-not-met"}),
         ("evalmake help tut", {"tutorial"}),
-        ("evalmake help ev", {"eval", "eval.adapter", "eval.resources"}),
+        ("evalmake help ev", {"eval", "eval.adapter", "eval.resources", "evidence"}),
         ("evalmake catalog sh", {"show"}),
         ("evalmake gc --dry", {"--dry-run"}),
         ("evalmake --keep", {"--keep-going"}),

@@ -1,0 +1,47 @@
+"""`evalmake disclose`: show one sample of evidence with its texts, so that anybody can prove it by the signed root."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from evalmake.command_line.evalfile import open_workspace
+from evalmake.command_line.options import PATH, declare
+from evalmake.language.diagnostic import make_error
+
+
+@declare("disclose")
+@click.argument("evidence", type=PATH)
+@click.argument("sample", metavar="SAMPLE_ID")
+@click.option("--of", "evaluation", default="", metavar="TARGET", help="The evaluation, where several have the sample.")
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="The file to write (default: print it).")
+def command(file: Path | None, evidence: Path, sample: str, evaluation: str, output: Path | None) -> int:
+    """Write one sample with its proof. `evalmake verify FILE --key PUB` checks it, without the other samples.
+
+    Where the evidence leaves texts out, they come from the store of the Evalfile.
+    """
+    from evalmake.evidence_checks.disclosed_samples import disclose_samples
+    from evalmake.evidence_checks.folder import BadEvidence
+    from evalmake.language.atomic_write import write_atomic
+
+    try:
+        with open_workspace(file).read_store() as store:
+            found = disclose_samples(evidence, sample, evaluation, store)
+    except BadEvidence as error:
+        raise make_error("bad-evidence", f"{evidence}: {error}") from None
+    except OSError as error:
+        raise make_error("bad-evidence", f"cannot read {evidence}: {error.strerror}") from None
+    if len(found) > 1:
+        help_ = ["name one: `--of TARGET`; `evalmake verify` lists the evaluations"]
+        raise make_error("bad-evidence", f"{len(found)} samples have the id `{sample}`", help=help_)
+    text = json.dumps(found[0].to_json(), indent=1) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+        return 0
+    try:
+        write_atomic(output, text.encode())
+    except OSError as error:
+        raise make_error("report-failed", f"{output} cannot be written: {error.strerror}") from None
+    return 0

@@ -1,0 +1,35 @@
+"""JSON with one spelling: the same value always gives the same bytes, so that bytes can be signed and compared."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+_Pairs = list[tuple[str, Any]]
+
+
+def to_canonical_json(value: object) -> bytes:
+    """Return a value as ASCII JSON with sorted keys and without spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest_value(value: object) -> str:
+    """Return the sha256 of a value's canonical JSON as hex."""
+    return sha256(to_canonical_json(value)).hexdigest()
+
+
+def read_json_strictly(data: bytes) -> Any:
+    """Return the value of a JSON text; ValueError where a name stands twice in a map, since readers then differ."""
+    try:
+        return json.loads(data, object_pairs_hook=_to_map)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _to_map(pairs: _Pairs) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for name in found if [key for key, _ in pairs].count(name) > 1)
+        raise ValueError(f"`{twice}` stands twice in one map")
+    return found

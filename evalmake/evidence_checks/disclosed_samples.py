@@ -1,0 +1,97 @@
+"""Makes disclosures from evidence and the store, and verifies them by a key alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalmake.evidence import layout
+from evalmake.evidence.canonical_json import read_json_strictly
+from evalmake.evidence.disclosure import Disclosure
+from evalmake.evidence.samples import Redaction, SampleLeaf, read_fields, read_leaves, root_of, split_lines
+from evalmake.evidence_checks.envelopes import SignedEvaluation, check_signatures, read_evaluations
+from evalmake.evidence_checks.findings import Findings
+from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, read_statement
+from evalmake.scoring.sample_counts import SAMPLES
+from evalmake.signatures.keys import PublicKey
+from evalmake.store.secret import read_secret
+from evalmake.store.store import Store
+
+
+def disclose_samples(path: Path, id: str, evaluation: str, store: Store) -> list[Disclosure]:
+    """Return the disclosures of the samples with an id: one of each evaluation that has it, or of `evaluation` alone.
+
+    BadEvidence where the evidence or the store does not have what is needed.
+    """
+    folder, findings = EvidenceFolder.open(path), Findings()
+    build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
+    evaluations = read_evaluations(folder, build, [], findings)
+    chosen = [one for one in evaluations if evaluation in ("", one.name)]
+    if not chosen:
+        names = ", ".join(one.name for one in evaluations[:5])
+        raise BadEvidence(f"there is no evaluation `{evaluation}`: it has {names or 'none'}")
+    found = [disclosure for one in chosen for disclosure in _disclose(folder, one, id, store)]
+    if not found:
+        raise BadEvidence(f"no sample has the id `{id}`")
+    return found
+
+
+def verify_disclosure(data: bytes, name: str, keys: Sequence[PublicKey], findings: Findings) -> None:
+    """Check one sample: who signed its evaluation, its place among the samples, and its fields."""
+    try:
+        disclosure = Disclosure.from_json(read_json_strictly(data))
+        statement = read_statement(name, disclosure.envelope.encode(), layout.EVALUATION_TYPE, keys)
+        stated = statement.predicate["result"]["samples"]
+        root, count = str(stated["merkle_root"]), int(stated["count"])
+    except (ValueError, TypeError, KeyError) as error:
+        findings.fail("sample", f"{name} is no disclosure of a sample: {error}")
+        return
+    check_signatures([statement], keys, findings)
+    place = f"sample {disclosure.leaf.index + 1} of {count}"
+    wrong = [] if (disclosure.root, disclosure.count) == (root, count) else ["its path leads to another Merkle root"]
+    findings.judge("place", wrong, f"{place}, by the Merkle root that was signed")
+    changed = [f"`{field}` is not what was signed" for field in disclosure.find_changes()]
+    findings.judge("texts", changed, f"{len(disclosure.sample)} fields as they were signed")
+
+
+def _disclose(folder: EvidenceFolder, one: SignedEvaluation, id: str, store: Store) -> list[Disclosure]:
+    samples = one.statement.predicate["result"]["samples"]
+    if samples is None:
+        return []
+    name = f"{one.folder}/{layout.OUTPUTS}/{SAMPLES}"
+    redaction = None
+    if folder.has(name):
+        data = folder.read(name)
+        leaves = read_leaves(data)
+    else:
+        data = _read_from_store(one, store)
+        action = one.statement.predicate["buildDefinition"]["internalParameters"]["action"]
+        redaction = Redaction(tuple(samples["redacted"]), read_secret(store), action)
+        leaves = redaction.redact(data)
+    if root_of(leaves) != samples["merkle_root"]:
+        raise BadEvidence(f"{one.name}: the samples in the store are not those of the evidence")
+    envelope = folder.read(f"{one.folder}/{layout.EVALUATION}").decode()
+    return [_make(envelope, leaves, line, redaction) for line in _find_lines(data, id)]
+
+
+def _make(
+    envelope: str, leaves: Sequence[SampleLeaf], line: tuple[int, bytes], redaction: Redaction | None
+) -> Disclosure:
+    index, row = line[0], read_fields(line[1])
+    salts = redaction.salts_of(index, row) if redaction else {}
+    return Disclosure.of(envelope, leaves, index, row, salts)
+
+
+def _read_from_store(one: SignedEvaluation, store: Store) -> bytes:
+    byproducts = one.statement.predicate["runDetails"]["byproducts"]
+    digest = next((entry["digest"]["sha256"] for entry in byproducts if entry["name"] == SAMPLES), "")
+    data = store.blob(digest)
+    if data is None:
+        raise BadEvidence(
+            f"{one.name}: the store has no samples of it; say with `-f` which Evalfile the evidence is of"
+        )
+    return data
+
+
+def _find_lines(data: bytes, id: str) -> list[tuple[int, bytes]]:
+    return [(index, line) for index, line in enumerate(split_lines(data)) if str(read_fields(line).get("id")) == id]

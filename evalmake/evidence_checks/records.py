@@ -1,0 +1,147 @@
+"""Checks attempts: each record names the one before it and the identity that it ran with; the statement names all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from evalmake.evidence import layout
+from evalmake.evidence.material import StoredRecord
+from evalmake.evidence.statements import AttemptEntry, state_result
+from evalmake.evidence_checks.envelopes import SignedEvaluation
+from evalmake.evidence_checks.findings import Findings, count
+from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
+from evalmake.planner.action import Action, ActionResult
+from evalmake.planner.digest import Part, digest
+from evalmake.store.records import UnreadableRecord, is_sealed, record_from_text
+
+_SHORT = 19
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedEvaluation:
+    """An evaluation whose records are whole: its attempts, the one that counts, and the parts of its identities."""
+
+    signed: SignedEvaluation
+    attempts: tuple[StoredRecord, ...]
+    earlier: tuple[StoredRecord, ...]
+    counting: ActionResult
+    parts: Mapping[str, Part]
+
+    @property
+    def action(self) -> Action:
+        """The action of the evaluation, with its identity."""
+        named = sorted((name, self.parts[part]) for name, part in self.counting.identity.items())
+        return Action("evaluate", tuple(named), (), self.counting.action)
+
+
+def check_records(
+    folder: EvidenceFolder, evaluations: Sequence[SignedEvaluation], build: Mapping[str, Any], findings: Findings
+) -> list[ProvedEvaluation]:
+    """Check all records; return the evaluations whose records are whole."""
+    wrong: list[str] = []
+    proved = []
+    expected = {entry.get("name"): entry for entry in build.get("evaluations") or [] if isinstance(entry, dict)}
+    for one in evaluations:
+        try:
+            found = _prove(folder, one)
+        except BadEvidence as error:
+            wrong.append(f"{one.name}: {error}")
+            continue
+        entry = expected[one.name]
+        if (entry.get("action"), entry.get("attempt")) != (found.counting.action, found.counting.attempt):
+            wrong.append(f"{one.name}: the statement of the build names another attempt")
+        wrong += [f"{one.name}: {text}" for text in _contradict_statement(found)]
+        proved.append(found)
+    attempts = [record.result for one in proved for record in (*one.attempts, *one.earlier)]
+    failed = sum(attempt.status != "succeeded" for attempt in attempts)
+    lost = f", {failed} of them failed or cancelled" if failed else ", all succeeded"
+    findings.judge("records", wrong, f"{count(len(attempts), 'attempt')} of {count(len(proved), 'evaluation')}{lost}")
+    return proved
+
+
+def _prove(folder: EvidenceFolder, one: SignedEvaluation) -> ProvedEvaluation:
+    parts = _read_parts(folder, f"{one.folder}/{layout.IDENTITY}")
+    attempts = _read_records(folder, f"{one.folder}/{layout.RECORDS}")
+    earlier_file = f"{one.folder}/{layout.EARLIER}"
+    earlier = _read_records(folder, earlier_file) if folder.has(earlier_file) else []
+    _check_chain(attempts)
+    for record in (*attempts, *earlier):
+        _check_identity(record.result, parts)
+    number = one.statement.predicate.get("result", {}).get("attempt")
+    counting = next((record.result for record in attempts if record.result.attempt == number), None)
+    if counting is None or counting.status != "succeeded":
+        raise BadEvidence(f"attempt {number}, which counts, is not among its records, or has not succeeded")
+    return ProvedEvaluation(one, tuple(attempts), tuple(earlier), counting, parts)
+
+
+def _read_records(folder: EvidenceFolder, name: str) -> list[StoredRecord]:
+    """Return the records in a file; BadEvidence where a line is not one as the store writes it."""
+    found = []
+    try:
+        lines = folder.read(name).decode("utf-8", "surrogatepass").split("\n")
+    except UnicodeDecodeError:
+        raise BadEvidence(f"{name} is no text") from None
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            row = json.loads(line)
+            found.append(StoredRecord(record_from_text(row["action"], row["attempt"], line), line))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            why = f": {error}" if isinstance(error, UnreadableRecord) else ""
+            raise BadEvidence(f"line {number} of {name} is no record{why}") from None
+    if lines[-1] or not found:
+        raise BadEvidence(f"{name} is cut off" if lines[-1] else f"{name} is empty")
+    return found
+
+
+def _read_parts(folder: EvidenceFolder, name: str) -> dict[str, Part]:
+    """Return the parts of identities, each of which must have the digest that it stands under."""
+    found = {}
+    try:
+        for stated, walk in folder.read_json(name).items():
+            pairs = tuple((str(path), str(text)) for path, text in walk.items())
+            if digest(pairs) != stated:
+                pairs = tuple(sorted(pairs))
+            found[stated] = Part(pairs, digest(pairs))
+    except (AttributeError, TypeError):
+        raise BadEvidence(f"{name} has no walks") from None
+    if wrong := [stated for stated, part in found.items() if part.digest != stated]:
+        raise BadEvidence(f"{name}: the part {wrong[0][:_SHORT]} is not what its digest says")
+    return found
+
+
+def _check_chain(attempts: Sequence[StoredRecord]) -> None:
+    """The attempts of one action have consecutive numbers, and each names the record before it."""
+    before = ""
+    for number, record in enumerate(attempts, 1):
+        one = record.result
+        if (one.action, one.attempt) != (attempts[0].result.action, number):
+            raise BadEvidence(f"attempt {number} is missing from its records")
+        if is_sealed(record.text) and one.previous != before:
+            raise BadEvidence(f"the record before attempt {number} was replaced or taken out")
+        before = AttemptEntry.of(record).record
+
+
+def _check_identity(record: ActionResult, parts: Mapping[str, Part]) -> None:
+    """The digests of the parts that a record names make up its action."""
+    where = f"attempt {record.attempt} of {record.action[:_SHORT]}"
+    if lost := [name for name, part in record.identity.items() if part not in parts]:
+        raise BadEvidence(f"{where}: its identity lacks the part `{lost[0] or 'cell'}`")
+    if Action.of("evaluate", {name: parts[part] for name, part in record.identity.items()}).digest != record.action:
+        raise BadEvidence(f"{where}: its identity is that of another action")
+
+
+def _contradict_statement(one: ProvedEvaluation) -> list[str]:
+    """What the signed statement says otherwise than the records."""
+    predicate, wrong = one.signed.statement.predicate, []
+    for key, records in (("attempts", one.attempts), ("earlierAttempts", one.earlier)):
+        stated = predicate.get(key) or []
+        made = [asdict(AttemptEntry.of(record)) for record in records]
+        if stated != made:
+            wrong.append(f"{count(len(stated), 'attempt')} signed, and {len(made)} in the folder, or other ones")
+    samples = predicate.get("result", {}).get("samples")
+    if predicate.get("result") != {**state_result(one.counting), "samples": samples}:
+        wrong.append("the scores that were signed are not those of its record")
+    return wrong

@@ -1,0 +1,76 @@
+"""Verifies a folder of evidence, from the signatures to the printed number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from evalmake.evidence import layout
+from evalmake.evidence_checks.disclosed_samples import verify_disclosure
+from evalmake.evidence_checks.envelopes import check_expiry, check_files, check_signatures, read_evaluations
+from evalmake.evidence_checks.findings import Findings
+from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, SignedStatement
+from evalmake.evidence_checks.records import check_records
+from evalmake.evidence_checks.results import check_results
+from evalmake.evidence_checks.samples import check_samples, check_scores
+from evalmake.scoring.result_set import ResultSet
+from evalmake.signatures.keys import PublicKey
+
+_LONGEST = 200  # characters
+
+
+@dataclass(slots=True)
+class VerifiedEvidence:
+    """What was found, what the build's statement says, and the results, where the records give some."""
+
+    path: Path
+    findings: Findings = field(default_factory=Findings)
+    predicate: Mapping[str, Any] = field(default_factory=dict)
+    results: ResultSet | None = None
+
+
+def verify_sample(path: Path, keys: Sequence[PublicKey]) -> VerifiedEvidence:
+    """Check a file of one sample that was disclosed; OSError where it cannot be read."""
+    found = VerifiedEvidence(path)
+    verify_disclosure(path.read_bytes(), path.name, keys, found.findings)
+    return found
+
+
+def verify_evidence(path: Path, keys: Sequence[PublicKey], now: datetime | None = None) -> VerifiedEvidence:
+    """Check a folder of evidence; OSError where it cannot be read."""
+    found = VerifiedEvidence(path)
+    findings = found.findings
+    folder = EvidenceFolder.open(path)
+    try:
+        build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, keys)
+        if build.predicate.get("version") != layout.VERSION:
+            raise BadEvidence(f"it is evidence of version {build.predicate.get('version')}, which is not known here")
+    except BadEvidence as error:
+        findings.fail("statements", str(error))
+        return found
+    found.predicate = build.predicate
+    try:
+        _check_all(folder, build, keys, now or datetime.now(UTC), found)
+    except (TypeError, KeyError, AttributeError, ValueError, IndexError) as error:
+        # Whoever signs may sign anything: a statement or a record of another form is not evidence.
+        findings.fail("form", f"it does not have the form of evidence: {type(error).__name__}: {error}"[:_LONGEST])
+    return found
+
+
+def _check_all(
+    folder: EvidenceFolder, build: SignedStatement, keys: Sequence[PublicKey], now: datetime, found: VerifiedEvidence
+) -> None:
+    findings = found.findings
+    evaluations = read_evaluations(folder, build, keys, findings)
+    check_signatures([build, *(one.statement for one in evaluations)], keys, findings)
+    check_expiry(build, now, findings)
+    check_files(folder, build, evaluations, findings)
+    proved = check_records(folder, evaluations, build.predicate, findings)
+    rows = check_samples(folder, proved, findings)
+    check_scores(proved, rows, findings)
+    with TemporaryDirectory(prefix="evalmake-verify-") as scratch:
+        found.results = check_results(folder, build, proved, rows, Path(scratch), findings)

@@ -1,0 +1,84 @@
+"""What `evalmake verify EVIDENCE` prints: one line for each check, then what the evidence says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from evalmake.evidence_checks.findings import Check, State
+from evalmake.evidence_checks.verify import VerifiedEvidence
+from evalmake.scoring.numbers import format_estimate
+
+_MOST_DETAILS = 10
+_MOST_ROWS = 20
+_LAST_WORDS = {
+    0: "it holds",
+    1: "nothing is wrong, but not all of it could be checked here",
+    2: "it does not hold",
+}
+
+
+def render_verification(found: VerifiedEvidence) -> str:
+    """Return the text of all checks and the scores."""
+    lines = [_describe(found), ""]
+    for check in found.findings.checks:
+        lines += _render_check(check)
+    lines += ["", *_render_scores(found)]
+    return "\n".join([*lines, f"{found.path}: {_LAST_WORDS[found.findings.status]}"])
+
+
+def verification_to_json(found: VerifiedEvidence) -> dict[str, Any]:
+    """Return the same for programs."""
+    checks = [
+        {"subject": one.subject, "state": str(one.state), "message": one.message, "details": list(one.details)}
+        for one in found.findings.checks
+    ]
+    return {
+        "format": "evalmake-verification",
+        "version": 1,
+        "evidence": str(found.path),
+        "status": found.findings.status,
+        "checks": checks,
+        "scores": [
+            {"evaluation": name, "metric": metric, "value": value, "low": low, "high": high}
+            for name, metric, value, low, high in _scores(found)
+        ],
+    }
+
+
+def _describe(found: VerifiedEvidence) -> str:
+    try:
+        definition, run = found.predicate["buildDefinition"], found.predicate["runDetails"]
+        report, version = definition["externalParameters"]["report"], run["builder"]["version"]["evalmake"]
+        times = [str(run["metadata"][key])[:16].replace("T", " ") for key in ("startedOn", "finishedOn")]
+    except (KeyError, TypeError):
+        return f"{found.path}"
+    return f"{found.path}: report {report}, run from {times[0]} to {times[1]} UTC by evalmake {version}"
+
+
+def _render_check(check: Check) -> Iterator[str]:
+    mark = check.state.upper() if check.state is State.FAILS else check.state
+    yield f"  {mark:<10} {check.subject:<11} {check.message}"
+    shown = check.details[:_MOST_DETAILS]
+    for detail in shown:
+        yield f"  {'':<10} {'':<11} {detail}"
+    if more := len(check.details) - len(shown):
+        yield f"  {'':<10} {'':<11} and {more} more"
+
+
+def _render_scores(found: VerifiedEvidence) -> Iterator[str]:
+    rows = list(_scores(found))
+    for name, metric, value, low, high in rows[:_MOST_ROWS]:
+        yield f"  {name}  {metric} {format_estimate(value, low, high)}"
+    if more := len(rows) - _MOST_ROWS:
+        yield f"  and {more} more" if more > 0 else ""
+    if rows:
+        yield ""
+
+
+def _scores(found: VerifiedEvidence) -> Iterator[tuple[str, str, float | None, float | None, float | None]]:
+    """The headline scores, aggregated again."""
+    for result in found.results.results if found.results else ():
+        for score in found.results.estimate_scores(result) if found.results else ():
+            if score.metric == result.metric:
+                yield result.name, score.metric, score.value, score.low, score.high

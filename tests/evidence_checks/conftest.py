@@ -1,0 +1,113 @@
+"""Evidence of a build with a failed attempt, an earlier definition and a gate: made once, copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from evalmake.evidence_checks.verify import VerifiedEvidence, verify_evidence
+from evalmake.signatures.keys import KeyPair, make_key_pair, read_public_key
+from tests.support.workspaces import Bench
+
+EVALFILE = """\
+deployment d {
+    engine = mock
+    args   = { skill = 0.8 }
+}
+model m { deployment = d }
+benchmark sums {
+    harness = native
+    files   = file("sums.jsonl")
+    prompt  = "{question}"
+    target  = "{answer}"
+    scorer  = number
+}
+benchmark flaky {
+    harness = command
+    files   = file("job.sh")
+    run     = "sh data/job.sh"
+}
+eval grid {
+    model     = m
+    benchmark = sums
+    seed      in 1..2
+    params    = { temperature = 0.7 }
+    require accuracy >= 0.2
+}
+eval once {
+    model     = m
+    benchmark = flaky
+}
+report evidence {
+    of     = [grid, once]
+    format = in-toto
+    path   = "evidence"
+    sign   = file("audit.key")
+}
+report hidden {
+    of     = [grid]
+    format = in-toto
+    path   = "hidden"
+    sign   = file("audit.key")
+    redact = [prompt, target]
+}
+report expiring {
+    of     = [grid]
+    format = in-toto
+    path   = "expiring"
+    sign   = [file("audit.key"), file("second.key")]
+    valid  = 1h
+}
+all: evidence hidden expiring
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made: the workspace, and the keys that sign."""
+
+    bench: Bench
+    keys: dict[str, KeyPair]
+
+    def verify(self, path: Path, *names: str) -> VerifiedEvidence:
+        """Check a folder with the public keys of these names."""
+        return verify_evidence(path, [read_public_key(self.bench.root / f"{name}.pub") for name in names])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A build that failed once, ran by an earlier definition, and wrote evidence."""
+    bench = Bench(tmp_path_factory.mktemp("made"))
+    keys = {name: make_key_pair() for name in ("audit", "second", "other")}
+    for name, pair in keys.items():
+        (bench.root / f"{name}.key").write_text(pair.private)
+        (bench.root / f"{name}.key").chmod(0o600)
+        (bench.root / f"{name}.pub").write_text(pair.public)
+    bench.sums(12)
+    bench.evalfile(EVALFILE.replace("temperature = 0.7", "temperature = 0.1"))
+    bench.job("exit 3\n")
+    assert bench.run("grid/1").status == 0
+    bench.evalfile(EVALFILE)
+    score = """echo '{"id": "a", "scores": {"accuracy": 1}}' > $EVALMAKE_OUT/samples.jsonl\n"""
+    score += """echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json\n"""
+    bench.job(f"test -e {bench.root}/ready || exit 3\n{score}")
+    assert bench.run("once").status == 2
+    (bench.root / "ready").touch()
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    return Made(bench, keys)
+
+
+@pytest.fixture
+def evidence(made: Made, tmp_path: Path) -> Path:
+    """A copy of the evidence, to be harmed."""
+    return Path(shutil.copytree(made.bench.root / "evidence", tmp_path / "evidence"))
+
+
+@pytest.fixture
+def hidden(made: Made, tmp_path: Path) -> Path:
+    """A copy of the evidence without texts."""
+    return Path(shutil.copytree(made.bench.root / "hidden", tmp_path / "hidden"))
