@@ -91,6 +91,11 @@ class AuditStory:
         return next((score for score in self.scores if score.metric == metric), None)
 
     @property
+    def asked_nobody(self) -> bool:
+        """Whether the result is on record as one for which the model got no request."""
+        return self.counted is not None and not self.usage and self.counted.record.usage.get("requests") == 0
+
+    @property
     def is_of_this_definition(self) -> bool:
         """Whether the result is of what the Evalfile says now."""
         return self.counted is not None and self.counted.record.action == self.action

@@ -17,7 +17,7 @@ from evalmake.terminal.plan import render_duration, render_reasons
 _MOST_SETTINGS = 12  # of a benchmark or a model, in one sentence
 _MOST_NAMES = 5
 _MOST_FILES = 3
-_TOLD_ELSEWHERE = ("unscored", "undeclared", "models", "fingerprints")
+_TOLD_ELSEWHERE = ("unscored", "undeclared", "models", "fingerprints", "no-requests")
 """Codes of notes that the sentences here tell, with more."""
 _VERDICTS = {True: "is met", False: "is NOT met", None: "is NOT judged"}
 
@@ -93,7 +93,7 @@ def _describe_parameters(story: AuditStory) -> Iterator[str]:
         yield f"Declared request parameters: {_list((f'{name} {value}' for name, value in declared.items()), 20)}."
     else:
         yield "The Evalfile declares no request parameters."
-    if story.counted is None:
+    if story.counted is None or story.asked_nobody:
         return
     if story.parameters is None:
         yield from _describe_contradictions(story)
@@ -163,6 +163,9 @@ def _describe_images(counted: TriedAttempt) -> Iterator[str]:
 
 def _describe_answers(story: AuditStory) -> Iterator[str]:
     usage = story.usage.get("model")
+    if story.asked_nobody:
+        yield "No model answered: no request reached the gateway."
+        return
     if usage is None:
         yield f"Which model answered is {_describe_absence(story)}."
         return
@@ -218,14 +221,19 @@ def _describe_machine(counted: TriedAttempt) -> str:
 
 def _describe_requests(story: AuditStory) -> Iterator[str]:
     usage = story.usage.get("model")
+    if story.asked_nobody:
+        return
     if usage is None:
         yield f"How many requests were sent is {_describe_absence(story)}."
         return
     total, cached = _number(usage, "requests"), _number(usage, "cached")
-    again, failed = _number(usage, "retried") or _number(usage, "retries"), _number(usage, "failed")
-    answered = f"{total - cached} answered by the model, {cached or 'none'} from the reply cache"
-    ending = f"{again or 'none'} sent again after a failure, {failed or 'none'} failed for good"
-    yield f"Requests: {total} in all, {answered}; {ending}."
+    again = _number(usage, "retried") or _number(usage, "retries")
+    statuses = {status: n for status, n in find_counts(usage, "statuses").items() if not status.startswith("2")}
+    failed = sum(statuses.values()) or _number(usage, "failed")
+    listed = f" (HTTP status {_list(f'{status}: {n}' for status, n in statuses.items())})" if statuses else ""
+    asked = f"{total - cached} asked of the model, {cached or 'none'} answered from the reply cache"
+    ending = f"{again or 'none'} sent again; {failed or 'none'} ended in an error{listed}"
+    yield f"Requests: {total} in all, {asked}; {ending}."
     read, written = _number(usage, "tokens_in"), _number(usage, "tokens_out")
     if read or written:
         yield f"Tokens: {read:,} read by the model, {written:,} written."

@@ -125,6 +125,7 @@ class Lab:
         usage: Mapping[str, Any] | None = USAGE,
         files: Mapping[str, bytes] | None = None,
         facts: Mapping[str, str] | None = None,
+        counts: Mapping[str, float] | None = None,
     ) -> None:
         """Commit one attempt with its outputs."""
         action = self.action(name, limit)
@@ -145,7 +146,7 @@ class Lab:
             if status == "succeeded"
             else (),
             metric="accuracy" if status == "succeeded" else "",
-            usage={},
+            usage=counts or {},
             started=f"2026-12-01T09:{self.minute:02d}:00.000+00:00",
             finished=f"2026-12-01T09:{self.minute:02d}:12.000+00:00",
             seconds=12.0,
@@ -346,6 +347,22 @@ def test_samples_without_a_score_have_their_reasons(lab: Lab) -> None:
     lab.add(unscored=3, value=1.0, files={"samples.jsonl": samples.encode()})
     told = "NOT scored: 3 of 10 samples: HTTP 503: busy (2 samples), left unscored by the scorer (1 sample)."
     assert told in lab.audit("grid/1").stdout
+
+
+def test_requests_that_failed_are_told(lab: Lab) -> None:
+    """Also those that the server refused, with their statuses: a score may rest on the rest."""
+    lab.add(usage={**USAGE, "statuses": {"200": 6, "503": 3, "400": 1}, "failed": 3})
+    told = "10 in all, 7 asked of the model, 3 answered from the reply cache; 2 sent again; 4 ended in an error"
+    assert f"{told} (HTTP status 503: 3, 400: 1)." in lab.audit("grid/1").stdout
+
+
+def test_a_result_without_requests_says_so(lab: Lab) -> None:
+    """Where nothing reached the gateway this is known, and it is told once."""
+    lab.add(usage=None, counts={"requests": 0})
+    said = lab.audit("grid/1").stdout
+    assert "No model answered: no request reached the gateway." in said
+    assert "not recorded" not in said
+    assert said.count("no request") == 1
 
 
 def test_text_of_others_forges_no_line(lab: Lab) -> None:
