@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evalmake.language.diagnostic import Diagnostics, EvalmakeError
-from evalmake.language.values import SecretRef
+from evalmake.language.values import Files, SecretRef
 from evalmake.preflight.context import BuildContext, GraphContext
 from evalmake.preflight.secrets import find_span_of_key
 from evalmake.project.declarations import Declaration
@@ -101,9 +101,25 @@ def check_report_formats(context: BuildContext, diagnostics: Diagnostics) -> Non
 
 
 def check_signing_keys(context: BuildContext, diagnostics: Diagnostics) -> None:
-    """Every key that signs a report is a private key; `check_secrets` tells secrets that are not set."""
+    """Every key that signs a report is a private key, and no job's input; `check_secrets` tells unset secrets."""
+    benchmarks = {node.evaluation.benchmark.name: node.evaluation.benchmark for node in context.graph.nodes.values()}
+    inputs = {
+        file.path: name
+        for name, benchmark in benchmarks.items()
+        for value in (benchmark.block.files, benchmark.block.dataset)
+        if isinstance(value, Files)
+        for file in value.files
+    }
     for report in context.reports:
         for key in report.block.sign:
+            if isinstance(key, Files) and (name := inputs.get(key.files[0].path)):
+                diagnostics.error(
+                    "secret-place",
+                    f"the private key `{key.files[0].name}` is a file of benchmark {name}, whose jobs would read it",
+                    find_span_of_key(report, key),
+                    about=f"report {report.name}",
+                    help=["keep the key outside the benchmark's files"],
+                )
             if isinstance(key, SecretRef) and context.secrets.missing_names([key.name]):
                 continue
             try:

@@ -35,6 +35,13 @@ class Selection:
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     reports: dict[str, Declaration] = field(default_factory=dict)
     aliases: set[str] = field(default_factory=set)
+    _by_path: dict[str, Evaluation] = field(default_factory=dict)
+
+    def find_cell(self, path: str, cells: Cells) -> Evaluation | None:
+        """The cell of this path. A saved plan names thousands, so they are not compared with each other."""
+        if not self._by_path:
+            self._by_path.update((cell.name, cell) for group in cells.values() for cell in group)
+        return self._by_path.get(path)
 
 
 def select_targets(project: Project, cells: Cells, words: Sequence[Word]) -> Selection:
@@ -126,7 +133,8 @@ def _add_declared(project: Project, cells: Cells, word: str, span: Span, chosen:
         for part in parts:
             _add_target(project, cells, part, span, chosen)
     else:
-        found = match_cells(word, (c for group in cells.values() for c in group))
+        exact = None if re.search(r"[*?\[]", word) else chosen.find_cell(word, cells)
+        found = [exact] if exact else match_cells(word, (c for group in cells.values() for c in group))
         if not found:
             raise _unknown_target_error(project, cells, word, span)
         chosen.evaluations.update((cell.name, cell) for cell in found)

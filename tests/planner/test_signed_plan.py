@@ -49,6 +49,17 @@ def test_a_signed_plan_is_run(keyed: Project) -> None:
     assert "1 ran" in keyed.run(*REQUIRED, "--key", "2.pub", "--key", "1.pub").stdout
 
 
+def test_what_ran_says_who_signed_its_plan(keyed: Project) -> None:
+    """The provenance of an attempt has the plan's digest, and the keys whose signatures were demanded."""
+    plan = json.loads(signed(keyed, 1, 2))
+    keyed.run(*REQUIRED, "--key", "2.pub")
+    keyed.run("outputs", "e", "--copy", "kept")
+    (path,) = (keyed.root / "kept").rglob("provenance/build.json")
+    build = json.loads(path.read_text())
+    assert build["plan"] == plan["digest"]
+    assert build["plan_signed_by"] == [KEYS[1].key_id]
+
+
 def test_reviewers_sign_one_after_another(keyed: Project) -> None:
     """`key sign` and `-n -o --sign` add to the signatures of the same plan, without a change of the plan."""
     data = signed(keyed, 1)

@@ -153,6 +153,14 @@ def test_a_key_of_the_project_is_copied_nowhere(keyed: Project) -> None:
     assert holders == ["second.key"]
 
 
+def test_a_key_is_no_input_of_a_job(keyed: Project) -> None:
+    """A key among the files of a benchmark is refused: jobs and evidence would have a copy."""
+    text = (keyed.root / "Evalfile").read_text()
+    keyed.write("Evalfile", text.replace("harness = command", 'harness = command, files = glob("*.key")'))
+    refused = keyed.run("-n", status=2, env=ENV).stderr
+    assert "the private key `second.key` is a file of benchmark b, whose jobs would read it [secret-place]" in refused
+
+
 def test_a_signature_overwrites_nothing(keyed: Project) -> None:
     """The file of the signatures may be no input, and no other report's."""
     text = (keyed.root / "Evalfile").read_text()
