@@ -252,7 +252,7 @@ class _Collector:
             numbers = self.store.attempt_numbers(action)
             if missing := sorted({*range(1, max(numbers, default=0) + 1)} - {*numbers}):
                 listed = ", ".join(map(str, missing))
-                yield f"attempt {listed} of the definition {action} is not in the store any more"
+                yield f"attempt {listed} of the action {action} is not in the store any more"
         if found.elsewhere:
             these = "attempts" if found.elsewhere > 1 else "attempt"
             yield f"another Evalfile has {found.elsewhere} {these} of a cell of this name, which are not told here"

@@ -266,14 +266,14 @@ def describe_traces(story: AuditStory, plan: str) -> Iterator[str]:
     """What finds the result and its sources again."""
     counted = story.counted
     if counted is None:
-        yield f"Definition: {story.action}."
+        yield f"Action: {story.action}."
         return
     record, build = counted.record, counted.build
-    yield f"Definition: {record.action}, attempt {record.attempt}."
+    yield f"Action: {record.action}, attempt {record.attempt}."
     yield f"Record: sha256:{counted.digest}."
     if story.made is not None and story.made is not counted:
         made = story.made.record
-        yield f"It was made by the definition {made.action}, attempt {made.attempt}."
+        yield f"It was made by the action {made.action}, attempt {made.attempt}."
         yield f"Its record: sha256:{story.made.digest}."
     if find(counted.own, "taken_over") is True:
         yield "Take care: an earlier build started the job, and was killed or detached; what follows is of a later one."
@@ -338,8 +338,10 @@ def _list_settings(pairs: Mapping[str, str], told: Sequence[str]) -> str:
 
 
 def _find_digests(pairs: Mapping[str, str]) -> list[str]:
-    """The files of one part of a definition, each with its digest in full."""
-    return [f"{path.removesuffix('.sha256')} sha256:{text}" for path, text in pairs.items() if path.endswith(".sha256")]
+    """The files of one part of a definition, by their names or else their key, each with its digest in full."""
+    files = {path.removesuffix(".sha256"): text for path, text in pairs.items() if path.endswith(".sha256")}
+    names = {path: path.partition("[")[2].removesuffix("]") or f"the file of {path}" for path in files}
+    return [f"{names[path]} sha256:{text}" for path, text in files.items()]
 
 
 def _describe_plugin(text: str | None) -> str:

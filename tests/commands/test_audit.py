@@ -402,7 +402,7 @@ def test_a_lost_attempt_is_missed(lab: Lab) -> None:
     lab.add()
     with closing(sqlite3.connect(lab.project.root / ".evalmake/store/cache.db")) as database, database:
         database.execute("DELETE FROM Cache WHERE key = ?", (f"record/{lab.action().digest}/1",))
-    assert "Take care: attempt 1 of the definition xxh128:" in lab.audit("grid/1").stdout
+    assert "Take care: attempt 1 of the action xxh128:" in lab.audit("grid/1").stdout
 
 
 def test_other_names_are_pointed_out(lab: Lab) -> None:

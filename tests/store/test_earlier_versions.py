@@ -52,6 +52,14 @@ def test_scoring_anew_asks_the_model_nothing(bench: Bench) -> None:
     bench.clean()
 
 
+def test_an_audit_guesses_nothing(bench: Bench) -> None:
+    """What the earlier version did not record is said to be unknown, and by whose fault."""
+    ended = bench.run("audit", "lines")
+    assert ended.status == 0, ended.text
+    assert "It counts: it is of what the Evalfile says now." in ended.out
+    assert "not recorded: evalmake 0.1 wrote this result" in ended.out
+
+
 def test_a_change_runs_its_own_cells_only(bench: Bench) -> None:
     """With one more seed, the results of the earlier version are reused and only the new cells run."""
     assert bench.run().status == 0
