@@ -340,7 +340,7 @@ def _list_settings(pairs: Mapping[str, str], told: Sequence[str]) -> str:
 def _find_digests(pairs: Mapping[str, str]) -> list[str]:
     """The files of one part of a definition, by their names or else their key, each with its digest in full."""
     files = {path.removesuffix(".sha256"): text for path, text in pairs.items() if path.endswith(".sha256")}
-    names = {path: path.partition("[")[2].removesuffix("]") or f"the file of {path}" for path in files}
+    names = {path: path.partition("[")[2].removesuffix("]") or f"one file ({path})" for path in files}
     return [f"{names[path]} sha256:{text}" for path, text in files.items()]
 
 
