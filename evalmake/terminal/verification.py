@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from evalmake.evidence_checks.findings import Check, State
+from evalmake.evidence_checks.findings import Check, State, count
 from evalmake.evidence_checks.verify import VerifiedEvidence
 from evalmake.scoring.numbers import format_estimate
+from evalmake.terminal.tables import align_columns
 
 _MOST_DETAILS = 10
 _MOST_ROWS = 20
@@ -39,10 +40,7 @@ def verification_to_json(found: VerifiedEvidence) -> dict[str, Any]:
         "evidence": str(found.path),
         "status": found.findings.status,
         "checks": checks,
-        "scores": [
-            {"evaluation": name, "metric": metric, "value": value, "low": low, "high": high}
-            for name, metric, value, low, high in _scores(found)
-        ],
+        "scores": list(_list_scores(found)),
     }
 
 
@@ -67,18 +65,26 @@ def _render_check(check: Check) -> Iterator[str]:
 
 
 def _render_scores(found: VerifiedEvidence) -> Iterator[str]:
-    rows = list(_scores(found))
-    for name, metric, value, low, high in rows[:_MOST_ROWS]:
-        yield f"  {name}  {metric} {format_estimate(value, low, high)}"
-    if more := len(rows) - _MOST_ROWS:
-        yield f"  and {more} more" if more > 0 else ""
-    if rows:
-        yield ""
+    """What the evidence says, by its records: the scores over all seeds, and the gates."""
+    if found.results is None or not found.results.results:
+        return
+    rows = [
+        (cell.row, cell.column, cell.metric, format_estimate(cell.average.mean, cell.average.low, cell.average.high))
+        for cell in found.results.table().cells.values()
+    ]
+    yield from (f"  {line}" for line in align_columns(rows[:_MOST_ROWS]))
+    if (more := len(rows) - _MOST_ROWS) > 0:
+        yield f"  and {more} more"
+    for met, text in ((True, "met"), (False, "NOT met"), (None, "NOT judged")):
+        if number := sum(gate.met is met for gate in found.results.gates):
+            yield f"  {count(number, 'gate')} {text}"
+    yield ""
 
 
-def _scores(found: VerifiedEvidence) -> Iterator[tuple[str, str, float | None, float | None, float | None]]:
+def _list_scores(found: VerifiedEvidence) -> Iterator[dict[str, Any]]:
     """The headline scores, aggregated again."""
     for result in found.results.results if found.results else ():
         for score in found.results.estimate_scores(result) if found.results else ():
             if score.metric == result.metric:
-                yield result.name, score.metric, score.value, score.low, score.high
+                numbers = {"value": score.value, "low": score.low, "high": score.high}
+                yield {"evaluation": result.name, "metric": score.metric, **numbers}
