@@ -52,9 +52,9 @@ def test_is_its_own_formatting(path: Path, examples: Project) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_commands_name_what_is_there(name: str, examples: Project) -> None:
-    """Each command of its first comment plans; what only asks registries or looks after the store is not run."""
+    """Each command of its first comment plans; what asks registries, needs keys or looks after the store is not run."""
     head = (EXAMPLES / name).read_text().partition("\n\n")[0]
     for text in re.findall(r"^#   evalmake +(.+?)(?:  +.*)?$", head, re.M):
         words = [w for w in shlex.split(text) if w not in ("-f", f"Evalfiles/{name}", "-n")]
-        if not {"pin", "verify"} & set(words):
+        if not {"pin", "verify", "key", "--sign", "--plan"} & set(words):
             assert "plan sha256:" in examples.run("-n", "-f", name, *words, status=None).stdout
