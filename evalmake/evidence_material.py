@@ -74,9 +74,9 @@ def collect_material(
         render_reports(workspace, results),
         sources.write,
         tuple(
-            _collect_evaluation(node, history, store, earlier[node.name])
+            _collect_evaluation(node, histories[node.name], store, earlier[node.name])
             for node in nodes
-            if (history := histories[node.name]) is not None
+            if store.history(node.action.digest) is not None
         ),
         results.missing,
         results.gates,
@@ -87,13 +87,14 @@ def collect_material(
 
 
 def _collect_evaluation(
-    node: Node, history: ActionHistory, store: Store, earlier: Iterable[StoredRecord]
+    node: Node, valid: ActionHistory | None, store: Store, earlier: Iterable[StoredRecord]
 ) -> EvaluationMaterial:
-    attempts = tuple(_read_record(store, history.action, n) for n in store.attempt_numbers(history.action))
-    others = tuple(one for one in earlier if one.result.action != history.action)
+    action = node.action.digest
+    attempts = tuple(_read_record(store, action, number) for number in store.attempt_numbers(action))
+    others = tuple(one for one in earlier if one.result.action != action)
     named = [part for one in (*attempts, *others) for part in one.result.identity.values()]
     parts = {part: dict(walk) for part in dict.fromkeys(named) if (walk := store.part(part)) is not None}
-    return EvaluationMaterial(node.name, attempts, store.proved_result(history), others, parts)
+    return EvaluationMaterial(node.name, attempts, store.proved_result(valid) if valid else None, others, parts)
 
 
 def _find_earlier(store: Store, names: set[str]) -> Mapping[str, list[StoredRecord]]:

@@ -27,12 +27,17 @@ class EvaluationMaterial:
     """The path of the cell; records of a result that cells share may have the name of another one."""
     attempts: tuple[StoredRecord, ...]
     """Every attempt of the action, oldest first."""
-    counting: ActionResult
-    """The attempt that counts."""
+    counting: ActionResult | None
+    """The attempt that counts; None without a valid result."""
     earlier: tuple[StoredRecord, ...]
     """Attempts of the same cell under earlier definitions, oldest first."""
     parts: Mapping[str, Mapping[str, str]]
     """Digest of a part of an identity -> its walk, for all parts that the records name."""
+
+    @property
+    def told(self) -> ActionResult:
+        """The attempt that stands for the evaluation: the one that counts, or else the last one."""
+        return self.counting or self.attempts[-1].result
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def state_evaluation(
     version: str,
 ) -> dict[str, Any]:
     """Return the statement of one evaluation. `files` are its subjects: path -> sha256."""
-    record = evaluation.counting
+    record = evaluation.told
     predicate = {
         "buildDefinition": {
             "buildType": layout.EVALUATION_TYPE,
@@ -66,7 +66,7 @@ def state_evaluation(
             "metadata": {"invocationId": record.job, "startedOn": record.started, "finishedOn": record.finished},
             "byproducts": [{"name": one.name, "digest": {"sha256": one.sha256}} for one in left_out],
         },
-        "result": {**state_result(record), "samples": state_samples(samples)},
+        "result": evaluation.counting and {**state_result(evaluation.counting), "samples": state_samples(samples)},
         "attempts": [asdict(AttemptEntry.of(one)) for one in evaluation.attempts],
         "earlierAttempts": [asdict(AttemptEntry.of(one)) for one in evaluation.earlier],
     }
@@ -97,8 +97,7 @@ def state_build(
     expires: str | None,
 ) -> dict[str, Any]:
     """Return the statement of the build. `folders` are those of the evaluations."""
-    records = [evaluation.counting for evaluation in material.evaluations]
-    names = [evaluation.name for evaluation in material.evaluations]
+    records = [evaluation.told for evaluation in material.evaluations]
     sources = {name: digest for name, digest in files.items() if name.startswith(f"{layout.SOURCES}/")}
     predicate = {
         "buildDefinition": {
@@ -117,8 +116,8 @@ def state_build(
         },
         "version": layout.VERSION,
         "evaluations": [
-            {"name": name, "folder": folder, "action": record.action, "attempt": record.attempt}
-            for name, folder, record in zip(names, folders, records, strict=True)
+            {"name": one.name, "folder": folder, "action": one.told.action, "attempt": _find_attempt(one)}
+            for folder, one in zip(folders, material.evaluations, strict=True)
         ],
         "missing": list(material.missing),
         "gates": [{"address": gate.address, "met": gate.met, "message": gate.message} for gate in material.gates],
@@ -126,6 +125,10 @@ def state_build(
         "expires": expires,
     }
     return _make_statement(layout.BUILD_TYPE, files, predicate)
+
+
+def _find_attempt(evaluation: EvaluationMaterial) -> int | None:
+    return evaluation.counting.attempt if evaluation.counting else None
 
 
 def to_payload(statement: Mapping[str, Any]) -> bytes:

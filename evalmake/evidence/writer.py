@@ -73,7 +73,7 @@ class _EvidenceWriter:
         identity = {digest: dict(walk) for digest, walk in evaluation.parts.items()}
         self._write_file(f"{folder}/{layout.IDENTITY}", to_canonical_json(identity) + b"\n")
         left_out = []
-        for output in evaluation.counting.outputs:
+        for output in evaluation.counting.outputs if evaluation.counting else ():
             if self._is_shown(output):
                 self._write_output(layout.output_path(folder, output.name), output)
             else:
@@ -90,7 +90,8 @@ class _EvidenceWriter:
 
     def _write_samples(self, folder: str, evaluation: EvaluationMaterial) -> SampleSet | None:
         """Say what the samples are; write those without texts if some are left out."""
-        output = next((one for one in evaluation.counting.outputs if one.name == SAMPLES), None)
+        outputs = evaluation.counting.outputs if evaluation.counting else ()
+        output = next((one for one in outputs if one.name == SAMPLES), None)
         if output is None:
             return None
         if not self._redacted:
@@ -100,7 +101,7 @@ class _EvidenceWriter:
         path = self._folder / f".{output.sha256}"
         self._write_content(path, output)
         try:
-            redaction = Redaction(self._redacted, self._material.secret, evaluation.counting.action)
+            redaction = Redaction(self._redacted, self._material.secret, evaluation.told.action)
             leaves = redaction.redact(path.read_bytes())
         finally:
             path.unlink()
@@ -142,7 +143,7 @@ def _join_texts(records: Sequence[StoredRecord]) -> bytes:
 
 
 def _find_expiry(material: EvidenceMaterial, valid_seconds: float | None) -> str | None:
-    finished = max((evaluation.counting.finished for evaluation in material.evaluations), default=None)
+    finished = max((evaluation.told.finished for evaluation in material.evaluations), default=None)
     if valid_seconds is None or finished is None:
         return None
     return (datetime.fromisoformat(finished) + timedelta(seconds=valid_seconds)).isoformat(timespec="seconds")

@@ -55,7 +55,7 @@ def verify_disclosure(data: bytes, name: str, keys: Sequence[PublicKey], finding
 
 
 def _disclose(folder: EvidenceFolder, one: SignedEvaluation, id: str, store: Store) -> list[Disclosure]:
-    samples = one.statement.predicate["result"]["samples"]
+    samples = (one.statement.predicate["result"] or {}).get("samples")
     if samples is None:
         return []
     name = f"{one.folder}/{layout.OUTPUTS}/{SAMPLES}"

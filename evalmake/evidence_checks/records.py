@@ -13,7 +13,7 @@ from evalmake.evidence.statements import AttemptEntry, state_result
 from evalmake.evidence_checks.envelopes import SignedEvaluation
 from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
-from evalmake.planner.action import Action, ActionResult
+from evalmake.planner.action import Action, ActionResult, Artifact
 from evalmake.planner.digest import Part, digest
 from evalmake.store.records import UnreadableRecord, is_sealed, record_from_text
 
@@ -27,14 +27,20 @@ class ProvedEvaluation:
     signed: SignedEvaluation
     attempts: tuple[StoredRecord, ...]
     earlier: tuple[StoredRecord, ...]
-    counting: ActionResult
+    counting: ActionResult | None
     parts: Mapping[str, Part]
 
     @property
     def action(self) -> Action:
         """The action of the evaluation, with its identity."""
-        named = sorted((name, self.parts[part]) for name, part in self.counting.identity.items())
-        return Action("evaluate", tuple(named), (), self.counting.action)
+        last = self.attempts[-1].result
+        named = sorted((name, self.parts[part]) for name, part in last.identity.items())
+        return Action("evaluate", tuple(named), (), last.action)
+
+    @property
+    def outputs(self) -> tuple[Artifact, ...]:
+        """What the attempt that counts left."""
+        return self.counting.outputs if self.counting else ()
 
 
 def check_records(
@@ -51,7 +57,8 @@ def check_records(
             wrong.append(f"{one.name}: {error}")
             continue
         entry = expected[one.name]
-        if (entry.get("action"), entry.get("attempt")) != (found.counting.action, found.counting.attempt):
+        attempt = found.counting.attempt if found.counting else None
+        if (entry.get("action"), entry.get("attempt")) != (found.action.digest, attempt):
             wrong.append(f"{one.name}: the statement of the build names another attempt")
         wrong += [f"{one.name}: {text}" for text in _contradict_statement(found)]
         proved.append(found)
@@ -70,10 +77,12 @@ def _prove(folder: EvidenceFolder, one: SignedEvaluation) -> ProvedEvaluation:
     _check_chain(attempts)
     for record in (*attempts, *earlier):
         _check_identity(record.result, parts)
-    number = one.statement.predicate.get("result", {}).get("attempt")
-    counting = next((record.result for record in attempts if record.result.attempt == number), None)
-    if counting is None or counting.status != "succeeded":
-        raise BadEvidence(f"attempt {number}, which counts, is not among its records, or has not succeeded")
+    counting = None
+    if result := one.statement.predicate["result"]:
+        number = result.get("attempt")
+        counting = next((record.result for record in attempts if record.result.attempt == number), None)
+        if counting is None or counting.status != "succeeded":
+            raise BadEvidence(f"attempt {number}, which counts, is not among its records, or has not succeeded")
     return ProvedEvaluation(one, tuple(attempts), tuple(earlier), counting, parts)
 
 
@@ -141,7 +150,7 @@ def _contradict_statement(one: ProvedEvaluation) -> list[str]:
         made = [asdict(AttemptEntry.of(record)) for record in records]
         if stated != made:
             wrong.append(f"{count(len(stated), 'attempt')} signed, and {len(made)} in the folder, or other ones")
-    samples = predicate.get("result", {}).get("samples")
-    if predicate.get("result") != {**state_result(one.counting), "samples": samples}:
+    result = predicate["result"]
+    if one.counting and result != {**state_result(one.counting), "samples": result.get("samples")}:
         wrong.append("the scores that were signed are not those of its record")
     return wrong

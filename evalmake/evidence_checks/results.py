@@ -74,7 +74,7 @@ def check_results(
 
 def _compare_plans(planned: PlannedAgain, build: SignedStatement, evaluations: Sequence[ProvedEvaluation]) -> list[str]:
     """What the Evalfile declares otherwise than what ran."""
-    ran = {one.signed.name: one.counting.action for one in evaluations}
+    ran = {one.signed.name: one.action.digest for one in evaluations}
     wrong = []
     for node in planned.nodes:
         action = ran.pop(node.name, None)
@@ -91,9 +91,7 @@ def _check_outputs(
     planned: PlannedAgain, evaluations: Sequence[ProvedEvaluation], store: Store, findings: Findings
 ) -> None:
     """Let harnesses read the outputs again, where all of them are there."""
-    whole = {
-        one.counting.action for one in evaluations if not one.signed.statement.predicate["runDetails"]["byproducts"]
-    }
+    whole = {one.action.digest for one in evaluations if not one.signed.statement.predicate["runDetails"]["byproducts"]}
     nodes = [node for node in planned.nodes if node.action.digest in whole]
     if nodes:
         wrong = list(find_contradictions(planned.workspace, nodes, store))

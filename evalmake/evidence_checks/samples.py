@@ -23,6 +23,8 @@ def check_samples(
     rows: dict[str, bytes] = {}
     total, redacted = 0, set[str]()
     for one in evaluations:
+        if one.counting is None:
+            continue
         try:
             leaves = _read_samples(folder, one)
         except BadEvidence as error:
@@ -30,7 +32,7 @@ def check_samples(
             continue
         stated = one.signed.statement.predicate["result"].get("samples")
         if leaves is None:
-            if stated is not None or any(output.name == SAMPLES for output in one.counting.outputs):
+            if stated is not None or any(output.name == SAMPLES for output in one.outputs):
                 wrong.append(f"{one.signed.name}: its samples are missing")
             continue
         names = tuple(stated.get("redacted") or ()) if isinstance(stated, dict) else ()
@@ -42,7 +44,7 @@ def check_samples(
     findings.judge("samples", wrong, f"{count(total, 'sample')} of {count(len(rows), 'evaluation')}, by Merkle roots")
     if redacted:
         findings.leave_out("texts", f"left out of the samples: {', '.join(sorted(redacted))}; their digests are in it")
-    without = [one.signed.name for one in evaluations if one.signed.name not in rows]
+    without = [one.signed.name for one in evaluations if one.counting and one.signed.name not in rows]
     if without and not wrong:
         findings.leave_out("samples", f"{count(len(without), 'evaluation')} left no samples: {without[0]}")
     return rows
@@ -55,7 +57,7 @@ def check_scores(evaluations: Sequence[ProvedEvaluation], rows: dict[str, bytes]
     for one in evaluations:
         if (data := rows.get(one.signed.name)) is None:
             continue
-        for comparison in compare_scores(one.counting.scores, data):
+        for comparison in compare_scores(one.counting.scores if one.counting else (), data):
             found[comparison.agreement] += 1
             if comparison.agreement is Agreement.CONTRADICTED:
                 wrong.append(f"{one.signed.name}: {comparison.message}")
@@ -77,7 +79,7 @@ def _read_samples(folder: EvidenceFolder, one: ProvedEvaluation) -> list[SampleL
         f"{one.signed.folder}/{layout.REDACTED_SAMPLES}",
     )
     if folder.has(whole):
-        output = next((output for output in one.counting.outputs if output.name == SAMPLES), None)
+        output = next((output for output in one.outputs if output.name == SAMPLES), None)
         if output is None or folder.digest(whole) != output.sha256:
             raise BadEvidence(f"{whole} is not the file that its record names")
         return read_leaves(folder.read(whole))
@@ -91,7 +93,7 @@ def _read_samples(folder: EvidenceFolder, one: ProvedEvaluation) -> list[SampleL
 
 def _gives_means(one: ProvedEvaluation) -> bool:
     """Whether the harness is evalmake's own, whose scores are means; others may report what is none, such as BLEU."""
-    pairs = dict(one.parts[one.counting.identity["benchmark"]].pairs)
+    pairs = dict(dict(one.action.parts)["benchmark"].pairs)
     return pairs.get("harness", "").startswith("str:native/")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from evalmake.evidence_checks.findings import State
 from evalmake.evidence_checks.verify import VerifiedEvidence, verify_evidence
 from evalmake.signatures.keys import KeyPair, make_key_pair, read_public_key
-from tests.support.workspaces import Bench
+from tests.support.workspaces import Bench, end_processes
 
 EVALFILE = """\
 deployment d {
@@ -77,6 +79,12 @@ class Made:
         return verify_evidence(path, [read_public_key(self.bench.root / f"{name}.pub") for name in names])
 
 
+def failures(found: VerifiedEvidence) -> dict[str, str]:
+    """What does not hold, by subject."""
+    checks = found.findings.checks
+    return {one.subject: "; ".join((one.message, *one.details)) for one in checks if one.state is State.FAILS}
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A build that failed once, ran by an earlier definition, and wrote evidence."""
@@ -99,6 +107,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     ended = bench.run()
     assert ended.status == 0, ended.text
     return Made(bench, keys)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """An empty workspace."""
+    made = Bench(tmp_path / "work")
+    made.root.mkdir()
+    yield made
+    end_processes(made, tmp_path)
 
 
 @pytest.fixture

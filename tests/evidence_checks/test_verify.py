@@ -18,18 +18,12 @@ import pytest
 from evalmake.evidence import layout
 from evalmake.evidence.canonical_json import to_canonical_json
 from evalmake.evidence_checks.findings import State
-from evalmake.evidence_checks.verify import VerifiedEvidence, verify_evidence
+from evalmake.evidence_checks.verify import verify_evidence
 from evalmake.signatures.envelope import open_envelope, seal_envelope
 from evalmake.signatures.keys import read_private_key, read_public_key
-from tests.evidence_checks.conftest import Made
+from tests.evidence_checks.conftest import Made, failures
 
 TRIALS = int(os.environ.get("EVALMAKE_TRIALS", "60"))
-
-
-def failures(found: VerifiedEvidence) -> dict[str, str]:
-    """What does not hold, by subject."""
-    checks = found.findings.checks
-    return {one.subject: "; ".join((one.message, *one.details)) for one in checks if one.state is State.FAILS}
 
 
 def sign_again(made: Made, folder: Path) -> None:
