@@ -17,7 +17,16 @@ import pytest
 pytest.register_assert_rewrite("tests.support", "tests.executors")  # their asserts show the values, too
 from evalmake.run.environments.environments import Environment  # noqa: E402
 from tests.support.daemons import needed  # noqa: E402
-from tests.support.environments import INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS, build, tiny_model  # noqa: E402
+from tests.support.environments import (  # noqa: E402
+    INSPECT,
+    LM_EVAL,
+    RAGAS,
+    RETRIEVAL,
+    SIMPLE_EVALS,
+    TRANSFORMERS,
+    build,
+    tiny_model,
+)
 from tests.support.mock_servers import mock_server  # noqa: E402
 from tests.support.projects import Project  # noqa: E402
 from tests.support.shared_folders import find_shared_root  # noqa: E402
@@ -139,6 +148,20 @@ def simple_evals(environments: Path) -> Environment:
     if not {"CI", "EVALMAKE_ENVIRONMENTS"} & set(os.environ):
         pytest.skip("installs 700 MB: name a folder to keep them in, EVALMAKE_ENVIRONMENTS")
     return built(environments, SIMPLE_EVALS)
+
+
+@pytest.fixture(scope="session")
+def retrieval(environments: Path) -> Environment:
+    """trec_eval's environment."""
+    return built(environments, RETRIEVAL)
+
+
+@pytest.fixture(scope="session")
+def ragas(environments: Path) -> Environment:
+    """Ragas's environment."""
+    if not {"CI", "EVALMAKE_ENVIRONMENTS"} & set(os.environ):
+        pytest.skip("installs 600 MB: name a folder to keep them in, EVALMAKE_ENVIRONMENTS")
+    return built(environments, RAGAS)
 
 
 @pytest.fixture

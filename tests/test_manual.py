@@ -46,6 +46,8 @@ TOPICS = [
     "lm-eval",
     "inspect",
     "nemo",
+    "ragas",
+    "retrieval",
     "catalog",
     "pins",
     "ci",

@@ -30,7 +30,7 @@ from evalmake.project.catalog import (
 @click.option(
     "--requires",
     multiple=True,
-    help="Only benchmarks that need this: judge, user, key, token, code, logprobs, tokenizer, tools.",
+    help="Only benchmarks that need this: judge, user, key, token, code, logprobs, tokenizer, tools, data.",
 )
 @json_option
 def command(
@@ -158,6 +158,7 @@ def _render_entry(entry: Entry) -> str:
     lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]
     lines += [f"it is declared by: {entry.include}"]
     lines += [f"and without a container by: {entry.include_wheels}"] if entry.include_wheels else []
+    lines += [f"but that does not run from PyPI alone: {entry.wheel_lacks}"] if entry.wheel_lacks else []
     lines = [f"# {line}" for line in lines if line]
     lines += format_declaration(f"benchmark {entry.name}", entry.keys)
     return format_source(Source(entry.name, "\n".join(lines)))

@@ -1,4 +1,4 @@
-"""Finds the benchmark of the catalog that a task's name means."""
+"""Finds the benchmark of the catalog that the name of a task of NVIDIA's means."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from evalmake.project.catalog import Entry, read_entries, spell_name
 
 def find_entry(task: str, span: Span | None, known: bool = True) -> Entry | None:
     """The benchmark of `HARNESS.TASK` or `TASK`; None if there is none and it need not be `known`."""
-    entries, name = read_entries(), spell_name(task)
+    entries = {name: entry for name, entry in read_entries().items() if entry.is_nvidias}
+    name = spell_name(task)
     if name in entries:
         return entries[name]
     tails = {entry.name: entry.name.partition(".")[2] for entry in entries.values()}

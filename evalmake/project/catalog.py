@@ -1,8 +1,9 @@
 """The catalog of public benchmarks that comes with evalmake: Evalfiles, and an index of them.
 
 `include "catalog:NAME"` reads an Evalfile of it, and `include "catalog:wheels/NAME"` another one for the same
-benchmarks, which installs NVIDIA's wheels in place of running their images.  The index tells the same benchmarks with
-all their values, and what each needs, so that nothing need be parsed to look one up.
+benchmarks, which installs NVIDIA's wheels in place of running their images. Some are not NVIDIA's, and have no image.
+The index tells the same benchmarks with all their values, and what each needs, so that nothing need be parsed to look
+one up.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ REQUIRES = {
     "logprobs": "the endpoint gives the log-probabilities of a prompt's tokens",
     "tokenizer": "the model's tokenizer must be named, in `extra`",
     "tools": "the endpoint takes descriptions of functions to be called",
+    "data": "it brings no data: name yours, as `files`",
 }
 _PASS_AT_1 = re.compile(r"_pass_at_1(_avg-of-\d+)?")
 _UNQUOTED_KEYS = ("harness", "endpoint", "scale", "better")  # their values have no quotes
@@ -46,6 +48,8 @@ class Entry(NamedTuple):
     keys: Mapping[str, Any]
     lacks: tuple[str, ...] = ()  # of `judge` and `limit`, what its command has no place for
     asks: tuple[str, ...] = ()  # whom else than the model and `judge` it asks, whatever you declare
+    asked: str = ""  # the kind of endpoint that it needs, where no key says it
+    wheel_lacks: str = ""  # why its wheel does not run from PyPI alone
 
     @property
     def harness(self) -> str:
@@ -65,7 +69,12 @@ class Entry(NamedTuple):
     @property
     def endpoint(self) -> str:
         """The kind of endpoint that it needs."""
-        return str(self.keys["endpoint"])
+        return str(self.keys.get("endpoint") or self.asked)
+
+    @property
+    def is_nvidias(self) -> bool:
+        """Whether its harness is one of NVIDIA's."""
+        return bool(self.keys["harness"] == "nemo")
 
     @property
     def needs(self) -> str:
@@ -111,6 +120,11 @@ def harness_names() -> list[str]:
     return list(dict.fromkeys(entry.harness for entry in read_entries().values()))
 
 
+def imageless_names() -> set[str]:
+    """The names of the harnesses that run without an image, as they are not NVIDIA's."""
+    return {entry.harness for entry in read_entries().values() if not entry.is_nvidias}
+
+
 @cache
 def wheel_names() -> list[str]:
     """The names of the harnesses that have a wheel."""
@@ -132,7 +146,7 @@ def catalog_name(path: Path) -> str:
 
 def closest_harness(name: str) -> str | None:
     """The harness that `name` probably means; the name of its image will do, too."""
-    images = {_image_name(entry): entry.harness for entry in read_entries().values()}
+    images = {_image_name(entry): entry.harness for entry in read_entries().values() if "image" in entry.keys}
     meant = closest_name(name, [*harness_names(), *images])
     return images.get(meant, meant) if meant else None
 
@@ -142,9 +156,10 @@ def _image_name(entry: Entry) -> str:
 
 
 def suggest_wheels(file: str) -> list[str]:
-    """Return help for who cannot run the images of a file of the catalog; none where it has no wheel."""
+    """Return help for who cannot run the images of a file of the catalog; none where it has no wheel that runs."""
     harness = file.removeprefix(PREFIX)
-    found = file != harness and harness in wheel_names()
+    lacking = {entry.harness for entry in read_entries().values() if entry.wheel_lacks}
+    found = file != harness and harness in wheel_names() and harness not in lacking
     return [f'or do without images: include "{PREFIX}{WHEELS}/{harness}"'] if found else []
 
 
@@ -232,7 +247,8 @@ def _find_entry(values: Mapping[str, Any]) -> Entry | None:
 
 @cache
 def _index_by_task() -> Mapping[tuple[str, str], Entry]:
-    return {(entry.keys["image"], entry.keys["task"]): entry for entry in read_entries().values()}
+    known = [entry for entry in read_entries().values() if "image" in entry.keys]
+    return {(entry.keys["image"], entry.keys["task"]): entry for entry in known}
 
 
 def find_counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:
@@ -249,7 +265,7 @@ def find_counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:
 
 def _task_stem(entry: Entry) -> str:
     """The harness's own name of the task, or its name without the kind of endpoint."""
-    stem = str(entry.keys["task"]).lower()
+    stem = str(entry.keys.get("task", entry.name)).lower()
     for end in ("chat", "completions", "instruct"):
         stem = stem.removesuffix(f"-{end}").removesuffix(f"_{end}")
     return str(entry.keys.get("inner", stem))

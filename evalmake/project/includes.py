@@ -147,7 +147,9 @@ def _missing_catalog_error(name: str, at: Span) -> EvalmakeError:
     folder = f"{catalog.WHEELS}/" if name.startswith(f"{catalog.WHEELS}/") else ""
     known = catalog.wheel_names() if folder else catalog.harness_names()
     meant = catalog.closest_harness(name.removeprefix(folder))
-    if folder and meant in catalog.harness_names() and meant not in known:
+    if folder and meant in catalog.imageless_names():
+        note, help = f"`{meant}` has no image, and is of packages anyway", f"include `{catalog.PREFIX}{meant}`"
+    elif folder and meant in catalog.harness_names() and meant not in known:
         note, help = (
             f"NVIDIA publishes no wheel of `{meant}` that runs",
             f"include `{catalog.PREFIX}{meant}`, its image",

@@ -15,7 +15,8 @@ _ORDER = (
     *("tutorial", "migrating-from-nemo-evaluator", "language", "keys", "targets-and-overrides"),
     *("scores-and-intervals", "catalog", "pins", "secrets", "ci", "python-api"),
     *("executors", "process", "docker", "slurm", "lepton", "deployments", "watch"),
-    *("harnesses", "native", "command", "lm-eval", "inspect", "nemo", "gateway-and-cache", "store"),
+    *("harnesses", "native", "command", "lm-eval", "inspect", "nemo", "ragas", "retrieval"),
+    *("gateway-and-cache", "store"),
     *("what-works-where", "troubleshooting", "glossary", "writing-a-plugin"),
 )
 """Topics in the order in which a newcomer needs them; others follow by name, then those in folders."""

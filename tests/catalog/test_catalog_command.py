@@ -129,7 +129,7 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
         (
             ["--endpoint", "vlm", "--requires", "token"],
             "error: no benchmark of the catalog is what the flags ask for [unknown-name]\n"
-            "help: `evalmake catalog` shows the 428 that are not\n",
+            "help: `evalmake catalog` shows the 435 that are not\n",
         ),
         (
             ["humanevl"],
@@ -143,7 +143,7 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
         (
             ["--requires", "jugde"],
             "error: `--requires` cannot be `jugde` [unknown-word]\n"
-            "note: it can be judge, user, key, token, code, logprobs, tokenizer, tools\n"
+            "note: it can be judge, user, key, token, code, logprobs, tokenizer, tools, data\n"
             "help: did you mean `judge`?\n",
         ),
         (

@@ -37,6 +37,7 @@ FACTS = json.loads((ROOT / "tests/catalog/making/benchmarks.json").read_text())
 TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
 HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}
 WHEELS = tomllib.loads((ROOT / "tests/catalog/making/wheels.toml").read_text())
+UPSTREAM = tomllib.loads((ROOT / "tests/catalog/making/upstream.toml").read_text())
 SHIPPED = sorted(path for path in catalog_folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
 WHEEL_FILES = sorted((catalog_folder() / "wheels").glob("*.evalfile"))
 
@@ -75,10 +76,13 @@ def test_files_are_formatted(path: Path) -> None:
 
 
 def test_there_is_a_file_for_each_harness_and_an_entry_for_each_task() -> None:
-    """421 tasks of the registry and 7 of an older release, no two of one name."""
-    assert len(TASKS) == len(read_entries()) == 421 + 7
-    assert len(HARNESSES) == len(harness_names()) == 25
-    assert sorted(map(spell_name, HARNESSES)) == [path.stem for path in SHIPPED if path.stem != "index"]
+    """421 tasks of NVIDIA's registry and 7 of an older release, and 7 of upstream harnesses, no two of one name."""
+    own = [entry for entry in read_entries().values() if not entry.is_nvidias]
+    assert len(TASKS) == len(read_entries()) - len(own) == 421 + 7
+    assert len(own) == sum(len(harness["benchmarks"]) for harness in UPSTREAM.values()) == 7
+    assert len(HARNESSES) == len(harness_names()) - len(UPSTREAM) == 25
+    assert sorted([*map(spell_name, HARNESSES), *UPSTREAM]) == [p.stem for p in SHIPPED if p.stem != "index"]
+    assert list(read_entries()) == sorted(read_entries(), key=lambda name: name.partition(".")[0])
     assert entry({"harness": "AA-LCR", "name": "aa_lcr"}).name == "aa-lcr.aa-lcr"
     assert all(re.fullmatch(r"[a-z][a-z0-9]*([.-][a-z0-9]+)*", name) for name in read_entries())
 
@@ -210,6 +214,17 @@ def test_every_headline_is_used_and_has_a_source() -> None:
 def matches_any(name: str, patterns: Sequence[str]) -> bool:
     """Whether one of some patterns of the shell matches a name."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def test_upstream_harnesses_say_what_they_are() -> None:
+    """Each is of exact packages of PyPI, and neither NVIDIA's nor said to be."""
+    for name in UPSTREAM:
+        own = [entry for entry in read_entries().values() if entry.harness == name]
+        assert all(re.fullmatch(r"[a-z-]+==[\d.]+", one) for entry in own for one in entry.keys["packages"])
+        assert all("image" not in entry.keys and "data" in entry.requires for entry in own)
+        flat = re.sub(r"\n# ", " ", (catalog_folder() / f"{name}.evalfile").read_text())
+        assert "no harness of NVIDIA's" in flat
+        assert "numbers need not equal those of" in flat
 
 
 def test_there_is_a_file_for_each_wheel() -> None:

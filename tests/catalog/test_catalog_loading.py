@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from evalmake.harnesses.nemo.harness import NemoHarness
+from evalmake.harnesses.ragas.harness import RagasHarness
+from evalmake.harnesses.retrieval.harness import RetrievalHarness
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.language.values import Symbol
 from evalmake.planner.graph import Node
@@ -20,7 +22,6 @@ from evalmake.project.catalog import (
     catalog_folder,
     find_keys,
     find_other_endpoints,
-    harness_names,
     missing_requirements,
     read_entries,
     requires_judge,
@@ -38,6 +39,8 @@ model completions { api = completions }
 model embedding { api = embeddings }
 model vlm { api = vlm }
 """
+NVIDIAS = {name: entry for name, entry in read_entries().items() if entry.is_nvidias}
+"""The benchmarks that have an image."""
 ROUTES = {
     "chat": "/chat/completions",
     "vlm": "/chat/completions",
@@ -65,10 +68,10 @@ def command(node: Node) -> Command:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
-    """An evaluation of every benchmark of the catalog, by the benchmark's name; with a judge where it must have one."""
+    """An evaluation of every benchmark of NVIDIA's, by the benchmark's name; with a judge where it must have one."""
     kinds: dict[str, list[str]] = {}
-    judged = {entry.name: f"judged-{entry.name}" for entry in read_entries().values() if requires_judge(entry.keys)}
-    for entry in read_entries().values():
+    judged = {entry.name: f"judged-{entry.name}" for entry in NVIDIAS.values() if requires_judge(entry.keys)}
+    for entry in NVIDIAS.values():
         kinds.setdefault(entry.endpoint, []).append(judged.get(entry.name, entry.name))
     evals = [asked(f"of-{k}", k, f"benchmark in [{', '.join(n)}]") for k, n in kinds.items()]
     children = [f"benchmark {child} from {name} {{ judge = chat }}\n" for name, child in judged.items()]
@@ -79,14 +82,14 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
 
 def test_every_benchmark_plans(everything: dict[str, Node]) -> None:
     """Under one include, each against a model of the kind that it asks."""
-    assert set(everything) == set(read_entries())
+    assert set(everything) == set(NVIDIAS)
     digests = [node.action.digest for node in everything.values()]
     assert len(set(digests)) == len(digests)
 
 
 def test_a_declaration_is_what_the_index_says(everything: dict[str, Node]) -> None:
     """Also what a file says only once, in its defaults; and its command says the same, and asks there."""
-    for entry in read_entries().values():
+    for entry in NVIDIAS.values():
         values = unlike(everything[entry.name].evaluation.benchmark.fields.values)
         judged = requires_judge(entry.keys)
         assert values.pop("judge", None) == ("chat" if judged else None), entry.name
@@ -119,7 +122,7 @@ def test_nobody_is_asked_past_the_gateway_unsaid(everything: dict[str, Node], tm
         nodes(tmp_path, ask_all(wanted))
     said = [each.message for each in refused.value.diagnostics]
     assert wanted == {text.split("`")[1] for text in said if text.endswith(", past the gateway")}
-    for entry in read_entries().values():
+    for entry in NVIDIAS.values():
         made = command(everything[entry.name])
         extra = json.loads(made.files["run_config.json"])["config"]["params"]["extra"]
         judge, rest = extra.get("judge", {}), {key: value for key, value in extra.items() if key != "judge"}
@@ -166,7 +169,7 @@ def unlike(value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize("harness", harness_names())
+@pytest.mark.parametrize("harness", list(dict.fromkeys(entry.harness for entry in NVIDIAS.values())))
 def test_a_command_of_each_harness(everything: dict[str, Node], harness: str) -> None:
     """The first benchmark of each file renders the files beside this test (UPDATE_GOLDEN=1 rewrites)."""
     first = next(entry.name for entry in read_entries().values() if entry.harness == harness)
@@ -174,6 +177,51 @@ def test_a_command_of_each_harness(everything: dict[str, Node], harness: str) ->
     texts = [f"==> {name}\n{text.rstrip()}\n" for name, text in sorted(made.files.items())]
     image = everything[first].evaluation.benchmark.block.image
     check_golden(GOLDEN / f"{harness}.txt", f"{image}\n{' '.join(made.argv)}\n" + "".join(texts))
+
+
+UPSTREAM = """
+include "catalog:ragas"
+include "catalog:retrieval"
+executor here { backend = process }
+benchmark answers from ragas.answer-accuracy { files = file("rows.jsonl"), judge = chat }
+benchmark calls from ragas.tool-call-accuracy { files = file("rows.jsonl") }
+benchmark texts from retrieval.beir { files = glob("set/**") }
+eval e { model = chat, benchmark in [answers, calls], executor = here }
+eval f { model = embedding, benchmark = texts, executor = here }
+"""
+
+
+def test_upstream_harnesses_plan_as_the_index_says(tmp_path: Path) -> None:
+    """With their packages, and their jobs beside all that they import."""
+    (tmp_path / "set" / "qrels").mkdir(parents=True)
+    for name in ("rows.jsonl", "set/corpus.jsonl", "set/queries.jsonl", "set/qrels/test.tsv"):
+        (tmp_path / name).write_text("")
+    models = MODELS.replace("executor box { backend = docker }", "")
+    found = nodes(tmp_path, models + UPSTREAM.replace(", judge", "\njudge")).values()
+    made = {node.evaluation.benchmark.name: node.evaluation for node in found}
+    for name, of in (("answers", "answer-accuracy"), ("calls", "tool-call-accuracy"), ("texts", "beir")):
+        values = unlike(made[name].benchmark.fields.values)
+        keys = read_entries()[f"{'retrieval' if of == 'beir' else 'ragas'}.{of}"].keys
+        assert {key: values[key] for key in keys} == keys
+    rendered = RagasHarness().command(made["answers"])
+    assert rendered.argv == ("{python}", "-m", "evalmake.harnesses.ragas.job")
+    assert json.loads(rendered.files["task.json"]) == {
+        "task": "answer_accuracy",
+        "files": ["data/rows.jsonl"],
+        "metric_args": {},
+    }
+    assert set(rendered.inputs) == {"data/rows.jsonl"}
+    rendered = RetrievalHarness().command(made["texts"])
+    assert json.loads(rendered.files["task.json"])["parts"] == {
+        "corpus": "data/corpus.jsonl",
+        "queries": "data/queries.jsonl",
+        "judgements": "data/qrels/test.tsv",
+    }
+    for harness, cell in ((RagasHarness(), made["calls"]), (RetrievalHarness(), made["texts"])):
+        files = harness.command(cell).files
+        for text in files.values():
+            for module in re.findall(r"^from (evalmake[\w.]*) import", text, re.M):
+                assert f"{module.replace('.', '/')}.py" in files, module
 
 
 def test_one_file_is_enough(tmp_path: Path) -> None:
@@ -262,7 +310,7 @@ HERE = MODELS.replace("executor box { backend = docker }", "executor here { back
 
 def test_wheels_have_the_same_benchmarks(tmp_path: Path) -> None:
     """Under the same names, with packages in place of images, and the catalog knows what it knows of the others."""
-    entries = [entry for entry in read_entries().values() if entry.harness in wheel_names()]
+    entries = [entry for entry in NVIDIAS.values() if entry.harness in wheel_names()]
     text = f'include "catalog:wheels/*"{HERE}'
     for at, entry in enumerate(entries):
         judge = ", judge = chat" if requires_judge(entry.keys) else ""
@@ -286,11 +334,28 @@ def test_a_wheel_needs_what_its_image_does(tmp_path: Path) -> None:
         nodes(tmp_path, text.replace("NAME", "simple-evals.aime-2025"))
 
 
+def test_a_wheel_that_does_not_run_from_pypi_alone_says_so(project: Project) -> None:
+    """Where it is shown, in its file, and nobody is led to it who cannot run its image."""
+    name = "genai-perf-eval.genai-perf-generation"
+    shown = project.run("catalog", "show", name).stdout
+    assert "does not run from PyPI alone: it needs Triton's `perf_analyzer`" in shown
+    assert "It does not run from PyPI alone" in (catalog_folder() / "wheels" / "genai-perf-eval.evalfile").read_text()
+    assert "PyPI alone" not in project.run("catalog", "show", "simple-evals.mgsm").stdout
+    text = f'include "catalog:genai-perf-eval"{HERE}eval e {{ model = chat, benchmark = {name}, executor = here }}'
+    project.write("Evalfile", text)
+    ended = project.run("-n", status=None)
+    assert "cannot run an image" in ended.stderr
+    assert "catalog:wheels" not in ended.stderr
+
+
 def test_a_wheel_that_is_not_there_leads_to_its_image(tmp_path: Path, project: Project) -> None:
     """And who cannot run an image is told of the wheel."""
     with pytest.raises(EvalmakeError, match="the catalog has no `wheels/codec`") as raised:
         nodes(tmp_path, f'include "catalog:wheels/codec"{HERE}')
     assert "include `catalog:codec`, its image" in str(raised.value.diagnostics[0].help)
+    with pytest.raises(EvalmakeError, match="the catalog has no `wheels/ragas`") as raised:
+        nodes(tmp_path, f'include "catalog:wheels/ragas"{HERE}')
+    assert list(raised.value.diagnostics[0].help) == ["include `catalog:ragas`"]
     text = f'include "catalog:simple-evals"{HERE}eval e {{ model = chat, {MGSM}, executor = here }}'
     project.write("Evalfile", text)
     ended = project.run("-n", status=None)

@@ -47,6 +47,8 @@ NAMES = {
 HARNESSES = {
     "native": 'harness = native, files = file("data.jsonl"), prompt = "{q}", target = "{a}"',
     "command": 'harness = command, run = "true"',
+    "ragas": 'harness = ragas, packages = ["x==1"], task = "answer_accuracy"',
+    "retrieval": 'harness = retrieval, packages = ["x==1"]',
 }
 
 

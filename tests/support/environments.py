@@ -19,12 +19,16 @@ TRANSFORMERS = ("torch==2.13.0", "transformers[serving]==5.23.0")
 LM_EVAL = ("lm-eval[api]==0.4.13",)
 INSPECT = ("inspect-ai==0.3.285", "openai==3.54.0")
 SIMPLE_EVALS = ("nemo-evaluator==0.2.8", "nvidia-simple-evals==26.3")
-ALL = (INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS)
+RETRIEVAL = ("pytrec-eval-terrier==0.5.10",)
+RAGAS = ("ragas==0.4.3", "langchain-community==0.3.31")
+ALL = (INSPECT, LM_EVAL, RAGAS, RETRIEVAL, SIMPLE_EVALS, TRANSFORMERS)
 
 _TASKS = {"arc", "gsm8k", "hellaswag", "truthfulqa", "winogrande"}
 _IMPORTS = {
     INSPECT: "inspect_ai._cli.main, inspect_ai.model._providers.openai_compatible",
     LM_EVAL: "lm_eval.__main__, lm_eval.evaluator, lm_eval.models.openai_completions, datasets, jinja2",
+    RAGAS: "ragas.metrics, ragas.llms, langchain_openai",
+    RETRIEVAL: "pytrec_eval, numpy",
     SIMPLE_EVALS: "nemo_evaluator.core.entrypoint",
     TRANSFORMERS: "torch, transformers.models.llama.modeling_llama, fastapi, uvicorn",
 }

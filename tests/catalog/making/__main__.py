@@ -6,7 +6,8 @@
 What a benchmark is asked by (temperature, tokens, the harness's own parameters) becomes its keys.
 How fast it is asked does not: that is the model's `concurrency`, and repeats are the gateway's.
 `headlines.toml` adds which metric stands for a benchmark, with its scale and direction. `wheels.toml` says which
-harnesses are on PyPI: each of them has a second file, in `wheels`, with packages in place of an image.
+harnesses are on PyPI: each of them has a second file, in `wheels`, with packages in place of an image. `upstream.toml`
+declares the harnesses that are not NVIDIA's.
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ PARAMS = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max
 IGNORED = ("genai_perf_eval",)  # harnesses whose command takes no `inner`
 MAPS = ("params", "extra")
 EVALUATOR = "nemo-evaluator==0.2.8"
+RARE = ("asks", "asked", "wheel_lacks")  # fields that the index leaves out where they are empty
 CODE = "what the model writes is run, as a process of the executor"
 
 
 def main(folder: Path) -> None:
     """Write every file of the catalog."""
     facts = json.loads((HERE / "benchmarks.json").read_text(encoding="utf-8"))
-    words, headlines, wheels = (
+    words, headlines, wheels, upstream = (
         tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
-        for name in ("descriptions", "headlines", "wheels")
+        for name in ("descriptions", "headlines", "wheels", "upstream")
     )
     (folder / WHEELS).mkdir(exist_ok=True)
     tasks = [*facts["tasks"], *facts["seed_extra_tasks"]]
@@ -51,11 +53,17 @@ def main(folder: Path) -> None:
         own_words, name = words[harness["name"]], f"{spell_name(harness['name'])}.evalfile"
         write(folder / name, evalfile(head(harness, own_words, entries), entries))
         if wheel := wheels.get(harness["name"]):
+            entries = [entry._replace(wheel_lacks=wheel.get("lacks", "")) for entry in entries]
             others = [entry._replace(keys=keys_of_wheel(entry, harness["name"], wheel)) for entry in entries]
             write(folder / WHEELS / name, evalfile(head_of_wheel(harness, own_words, wheel, others), others))
         index += entries
-    assert len({entry.name for entry in index}) == len(index) == len(tasks)
-    told = [{key: value for key, value in entry._asdict().items() if value or key != "asks"} for entry in index]
+    for name, told_of in upstream.items():
+        entries = [entry_of_upstream(name, one, told_of) for one in told_of["benchmarks"]]
+        write(folder / f"{name}.evalfile", evalfile(head_of_upstream(told_of, entries), entries))
+        index += entries
+    index.sort(key=lambda entry: entry.harness)  # a stable sort: the order within a harness is that of its file
+    assert len({entry.name for entry in index}) == len(index)
+    told = [{key: value for key, value in entry._asdict().items() if value or key not in RARE} for entry in index]
     rows = [json.dumps(row, ensure_ascii=False) + "\n" for row in told]
     (folder / INDEX).write_text("".join(rows), encoding="utf-8")
 
@@ -189,6 +197,22 @@ def keys_of_wheel(entry: Entry, framework: str, wheel: Mapping[str, Any]) -> dic
     return found
 
 
+def entry_of_upstream(harness: str, told: Mapping[str, Any], words: Mapping[str, Any]) -> Entry:
+    """A benchmark that is not NVIDIA's."""
+    keys = {"harness": harness, **words["keys"], **told["keys"], "scale": "share", "better": "higher"}
+    needs = tuple(word for word in REQUIRES if word in told["requires"])
+    return Entry(f"{harness}.{told['name']}", told["about"], told["hint"], needs, (), keys, asked=words["endpoint"])
+
+
+def head_of_upstream(words: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[str]:
+    """The comment at the top of a file of theirs."""
+    yield from comment(words["about"])
+    yield from comment(words["url"])
+    yield "#"
+    yield from comment("It runs without a container, from PyPI, and is no harness of NVIDIA's.")
+    yield from foot(entries, REQUIRES)
+
+
 def given(value: Any) -> Any:
     """Without what says nothing: null, and maps of it."""
     if isinstance(value, list):
@@ -241,6 +265,7 @@ def head_of_wheel(
     release = wheel["packages"][0].partition("==")[2]
     yield from comment(f"It runs without a container, from NVIDIA's wheel, release {release}.")
     yield from comment(wheel.get("about", ""))
+    yield from comment(f"It does not run from PyPI alone: {wheel['lacks']}." if "lacks" in wheel else "")
     yield from foot(entries, REQUIRES | {"code": CODE})
 
 

@@ -1,0 +1,1 @@
+"""The `ragas` harness: agents and retrieval, graded by upstream ragas."""

@@ -1,0 +1,1 @@
+"""The `retrieval` harness: how well embeddings find the texts that answer, measured by trec_eval."""
