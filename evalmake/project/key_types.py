@@ -64,6 +64,11 @@ def to_word(value: object) -> object:
     raise PydanticCustomError("word_type", "a name")
 
 
+def to_target(value: object) -> object:
+    """The text of a target: a name, or the path of a cell, which needs quotes as its `/` is in no name."""
+    return value if isinstance(value, str) and "/" in value else to_word(value)
+
+
 def _to_float(value: object) -> object:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -176,7 +181,7 @@ def _check_share(value: object) -> object:
 
 FolderName = Annotated[str | None, BeforeValidator(_to_folder_name)]
 Word = Annotated[str, BeforeValidator(to_word)]
-Words = Annotated[tuple[Word, ...], BeforeValidator(to_tuple)]
+Targets = Annotated[tuple[Annotated[str, BeforeValidator(to_target)], ...], BeforeValidator(to_tuple)]
 Real = Annotated[float, BeforeValidator(_to_float)]
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]

@@ -26,9 +26,9 @@ from evalmake.project.key_types import (
     Real,
     Reference,
     SigningKeys,
+    Targets,
     Texts,
     Word,
-    Words,
     define_key,
     to_tuple,
     to_word,
@@ -322,7 +322,9 @@ class Eval(Block):
 class Report(Block):
     """A file that shows results; the format adds keys of its own."""
 
-    of: Words = define_key(..., "The evals, cells or aliases that the report shows.", "[grid]", type="list of targets")
+    of: Targets = define_key(
+        ..., "The evals, cells or aliases that the report shows.", "[grid]", type="list of targets"
+    )
     format: Word = define_key(
         "markdown", "The plugin that writes the file.", "json", type="name of an installed exporter"
     )
