@@ -31,8 +31,8 @@ def read_scores_of_samples(outputs: Path, status: int, default: str, metric: str
     if status != 0:
         return Outcome(error=f"exit status {status}")
     try:
-        lines = (outputs / SAMPLES).read_text(encoding="utf-8").splitlines()
-        rows = [_read_row(line) for line in lines]
+        lines = (outputs / SAMPLES).read_text(encoding="utf-8").split("\n")  # U+2028 may be in a text
+        rows = [_read_row(line) for line in lines if line]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Outcome(error=f"{SAMPLES} is missing or not whole: {error}")
     if not rows:
