@@ -97,7 +97,7 @@ def histories_from_texts(texts: Sequence[tuple[str, str]]) -> tuple[dict[str, Ac
 
 def _is_proved_head(action: str, text: str) -> bool:
     body = text[:-_OF_LIST]
-    if body[:3] == f"[{VERSION}," and text[-34:-2] == _digest(f"head/{action}", body):
+    if body[:3] == f"[{VERSION}," and text[-_OF_LIST:] == f',"{_digest(f"head/{action}", body)}"]':
         return True
     _read_version(text)
     return False

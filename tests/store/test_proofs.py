@@ -45,6 +45,19 @@ def test_a_changed_history_changes_no_score(store: Store) -> None:
         assert again.history(head.action) == head
 
 
+def test_every_character_of_a_history_counts(store: Store) -> None:
+    """Whatever character of a history's text is another one, the seal and its marks included, it is not believed."""
+    head = commit_half(store)
+    text = records.history_to_text(head)
+    for at, character in enumerate(text):
+        changed = text[:at] + chr(ord(character) ^ 1) + text[at + 1 :]
+        try:
+            known, doubtful = records.histories_from_texts([(head.action, changed)])
+        except records.NewerRecord:
+            continue
+        assert (known, doubtful) == ({}, [head.action]), (at, character)
+
+
 def test_a_history_sealed_anew_is_not_the_result(store: Store) -> None:
     """A history that somebody changed and sealed is not what its record says, which reading and `verify` notice."""
     head = commit_half(store)
