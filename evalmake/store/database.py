@@ -121,6 +121,17 @@ class Database:
         """Delete what is under a key."""
         self._writing_only().delete(key)
 
+    def rebuild_indexes(self) -> None:
+        """Make the indexes from the rows again. Of two rows with one key, the later stays."""
+        with self.transaction():
+            run = self._writing_only()._con.execute
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'Cache' AND sql NOT NULL"
+            for name, sql in run(query).fetchall():
+                run(f'DROP INDEX "{name}"')
+                if "UNIQUE" in sql:
+                    run("DELETE FROM Cache WHERE rowid NOT IN (SELECT max(rowid) FROM Cache GROUP BY key, raw)")
+                run(sql)
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction, all or nothing; a full disk and the like become an EvalmakeError."""

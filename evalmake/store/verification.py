@@ -60,6 +60,8 @@ def _check_database(store: Store) -> list[str]:
     except sqlite3.Error as error:
         return [str(error)]
     wrong = [str(text) for (text,) in rows if text != "ok"]
+    if any("index" in text for text in wrong) and store.database.is_writable:
+        store.database.rebuild_indexes()  # what is found by a wrong index is not what stands in the rows
     strays = store.database.rows("SELECT key FROM Cache WHERE typeof(key) != 'text' OR key NOT LIKE tag || '/%'")
     for (key,) in strays:
         wrong.append(f"the row {str(key)[:60]} is not what evalmake wrote")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -199,3 +200,30 @@ def test_a_later_result_outlives_a_damaged_record(store: Store) -> None:
         assert head is not None
         assert head.success == again.success == 2
         assert verify_store(mended).wrong == []
+
+
+def test_a_wrong_index_is_made_again(store: Store) -> None:
+    """Wherever a bit of a record's key flips, in its row or in an index, one `verify` mends what can be mended."""
+    one = action()
+    store.commit(one, result(one), {})
+    store.close()
+    path = store.folder / "cache.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    whole, key = path.read_bytes(), f"record/{one.digest}/1".encode()
+    places = [found.start() + offset for found in re.finditer(key, whole) for offset in range(0, len(key), 5)]
+    assert len(places) > len(key) / 5  # a row, and an index at least
+    for place in places:
+        for name in ("cache.db-wal", "cache.db-shm"):
+            (store.folder / name).unlink(missing_ok=True)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with Store.open(store.folder) as damaged:
+            verify_store(damaged)
+            damaged.commit(one, result(one), {})
+        with Store.open(store.folder) as mended:
+            assert mended.database.rows("PRAGMA integrity_check") == [("ok",)], place
+            assert verify_store(mended).wrong == [], place
+            head = mended.history(one.digest)
+            assert head is not None
+            assert mended.proved_result(head).status == "succeeded"
