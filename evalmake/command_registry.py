@@ -42,6 +42,7 @@ REGISTRY = (
     CommandEntry("replies", STORE, "Show, export or clear the reply cache."),
     CommandEntry("verify", STORE, "Check that stored data is undamaged, or evidence of somebody else."),
     CommandEntry("disclose", STORE, "Show one sample of evidence, with the proof that it was signed."),
+    CommandEntry("reproduce", STORE, "Measure the numbers of evidence again, or score its recorded replies again."),
     CommandEntry("clean", STORE, "Stop jobs that a killed build left running, and delete their files."),
     CommandEntry("gc", STORE, "Delete stored data that no result refers to."),
     CommandEntry("key", WRITE, "Make a key pair for signatures, show a key, or sign a saved plan."),

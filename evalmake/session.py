@@ -99,7 +99,14 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
     saved = _read_saved_plan(request.plan, request.keys) if request.plan else None
     signers = [find_signer_of_word(word, Secrets()) for word in request.sign]
     words = request.words if saved is None else words_of_saved_plan(request.words, saved)
-    workspace = Workspace.open(request.file, words.overrides, request.source, settle=request.settle)
+    workspace = Workspace.open(
+        request.file,
+        words.overrides,
+        request.source,
+        settle=request.settle,
+        environment=request.environment,
+        own_store=request.own_store,
+    )
     graph = workspace.graph(words.targets, request.locked)
     refuse_no_targets(workspace.project)
     if request.dry_run or request.question:

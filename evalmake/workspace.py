@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +57,8 @@ class Request:
     source: Source | None = None  # the text to read in place of `file`
     settle: float = 0.0  # see `load_project`
     sign: tuple[str, ...] = ()  # the private keys that sign `output`: files, or `secret:NAME`
+    environment: Mapping[str, str] | None = None  # what `env()` reads, if not the environment of this process
+    own_store: bool = False  # see `Workspace.open`
     keys: tuple[Path, ...] = ()  # the public keys of all who must have signed `plan`
 
 
@@ -81,21 +83,27 @@ class Workspace:
         source: Source | None = None,
         locked: bool = True,
         settle: float = 0.0,
+        environment: Mapping[str, str] | None = None,
+        own_store: bool = False,
     ) -> Workspace:
         """Load the Evalfile and expand its matrix.
 
         `locked = False` leaves out what the lock pins. An axis over folders has those that were quiet for `settle`
-        seconds.
+        seconds. `env()` reads from `environment`, or else from that of this process. With `own_store`, results and
+        replies are those of this folder alone, whatever the Evalfile says.
         """
         root = file.absolute().parent / ".evalmake"
         _check_path(root)
         check_links(root, file)
         plugins = InstalledPlugins()
+        known = os.environ if environment is None else environment
         with mention_overrides(overrides):
             project = load_project(
-                file, overrides, plugins, os.environ, root / "cache", COMMAND_NAMES, source, locked, settle
+                file, overrides, plugins, known, root / "cache", COMMAND_NAMES, source, locked, settle
             )
             cells = expand_matrix(project)
+        if own_store:
+            project.settings = project.settings.model_copy(update={"store": None, "seeds": ()})
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
         _check_path(folder)

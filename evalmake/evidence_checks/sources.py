@@ -45,8 +45,10 @@ from evalmake.run.job_builder import input_files
 from evalmake.workspace import Workspace
 
 _RESOLVED = "resolved."
-_NO_DIGEST = "0" * 64
+NO_DIGEST = "0" * 64
 """In place of the digest of a private key."""
+ABSENT = "absent"
+"""The folder in which files that were not copied are said to lie."""
 _TEXT = "str:"
 
 
@@ -117,7 +119,7 @@ def collect_sources(workspace: Workspace, graph: Graph, with_data: bool) -> Sour
         for key in one.block.sign
         if isinstance(key, Files)
     }
-    hashed = {names.name_of(path): _NO_DIGEST if path in keys else digest for path, digest in external.digests.items()}
+    hashed = {names.name_of(path): NO_DIGEST if path in keys else digest for path, digest in external.digests.items()}
     inputs = LoadedInputs(
         __version__,
         names.folder,
@@ -142,11 +144,11 @@ def open_sources(folder: Path, scratch: Path) -> tuple[Workspace, Graph]:
     copied are said to lie there, too, so that nothing reads those of this machine.
     """
     folder, scratch = folder.absolute(), scratch.absolute()
-    inputs = _read_inputs(folder)
+    inputs = read_inputs(folder)
     plugins = InstalledPlugins()
     _check_plugins(inputs, plugins)
     home = scratch / "project"
-    external = RecordedInputs(inputs, folder / SOURCES, home, scratch / "absent")
+    external = RecordedInputs(inputs, folder / SOURCES, home, scratch / ABSENT)
     path = Path(inputs.folder) / inputs.evalfile
     overrides = Words.of([f"{name}={text}" for name, text in inputs.overrides.items()]).overrides
     with mention_overrides(overrides):
@@ -166,7 +168,8 @@ def open_sources(folder: Path, scratch: Path) -> tuple[Workspace, Graph]:
     return workspace, workspace.unchecked_graph_of(_select(workspace, inputs))
 
 
-def _read_inputs(folder: Path) -> LoadedInputs:
+def read_inputs(folder: Path) -> LoadedInputs:
+    """What `inputs.json` of an evidence folder says; EvalmakeError where it is not what evalmake writes."""
     try:
         return parse_inputs(read_plain_file(folder / NAME, MOST_BYTES))
     except OSError as error:

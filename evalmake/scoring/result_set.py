@@ -155,7 +155,7 @@ class ResultSet:
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
         """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
         kind = _find_kind(metric, results)
-        found = average_seeds(metric, map(self._run, results), self.confidence_of(results), kind)
+        found = average_seeds(metric, map(self.run_of, results), self.confidence_of(results), kind)
         told = find_notes(results) if metric == results[0].metric else ()
         return replace(found, notes=(*found.notes, *told))
 
@@ -182,7 +182,8 @@ class ResultSet:
         """The confidence of the interval of these results: the one of their eval, or else of the project."""
         return results[0].confidence or self.confidence
 
-    def _run(self, result: Result) -> Run:
+    def run_of(self, result: Result) -> Run:
+        """What comparisons and averages know of a result."""
         distinct = result.usage.get(REPEATED) == 0
         return Run(result.scores, partial(self.read_items, result), result.harness, distinct)
 
@@ -219,7 +220,7 @@ class ResultSet:
         if others[0].metric != metric:
             note = f"{label} has another headline metric, {others[0].metric}"
             return RowComparison(row, column, label, metric, note=note)
-        ours, theirs = ([self._run(result) for result in side] for side in (results, others))
+        ours, theirs = ([self.run_of(result) for result in side] for side in (results, others))
         found = compare_rows(row, column, label, metric, ours, theirs, self.confidence, results[0].kind)
         return replace(found, differences=find_differences(results, others))
 

@@ -107,7 +107,7 @@ class Client:
         finish_reason, refusal = read_finish_reason(answer.choice), read_refusal(answer.choice)
         return Reply(
             text=refusal or text,
-            answer=_find_answer(text, finish_reason),
+            answer=find_answer(text, finish_reason),
             refused=bool(refusal),
             finish_reason=finish_reason if isinstance(finish_reason, str) else None,
             tokens_in=answer.tokens("prompt_tokens"),
@@ -186,7 +186,7 @@ async def _read_body(reply: UpstreamReply) -> bytes:
     return b"".join(pieces)
 
 
-def _find_answer(text: str, finish_reason: object) -> str:
+def find_answer(text: str, finish_reason: object) -> str:
     """What of a text is scored: of one that ends inside its reasoning, only what came before that."""
     found = split_reasoning(text, cut=finish_reason == "length")
     return text if found.is_finished else found.answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.sample_log import Progress, SampleLog
 from evalmake.harnesses.native.scorers import Scorer, make_scorer
-from evalmake.harnesses.native.settings import Settings
+from evalmake.harnesses.native.settings import Endpoint, Settings
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
@@ -80,8 +80,9 @@ def make_plan(task: Task, settings: Settings) -> Plan:
 class Run:
     """One run of a plan. `progress` can be written at any moment, also when a signal ends the run."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, connect: Callable[[Endpoint], Client] = Client) -> None:
         self.plan = plan
+        self.connect = connect
         self.log = SampleLog(plan.settings.out / "samples.jsonl")
         self.tally = Tally(total=len(plan.items))
         self.progress = Progress(plan.settings.progress, len(plan.items))
@@ -90,12 +91,12 @@ class Run:
         """Send all requests; write samples.jsonl, then scores.json. Raises OSError where they cannot be written."""
         failure = unwritten = None
         with ExitStack() as stack:
-            requester, judge = self._build_requester(stack)
+            requester, judge = self.build_requester(stack)
             try:
                 async with asyncio.TaskGroup() as group:
                     items = iter(self.plan.items)
                     for _ in range(min(self.plan.settings.concurrency, len(self.plan.items))):
-                        group.create_task(self._request_items(items, requester))
+                        group.create_task(self.request_items(items, requester))
             except* EndpointError as errors:
                 failure = str(errors.exceptions[0])
             except* OSError as errors:
@@ -107,7 +108,7 @@ class Run:
         self.progress.write()
         return self._write_scores(failure, requester, judge)
 
-    async def _request_items(self, items: Iterable[Item], requester: ItemRequester) -> None:
+    async def request_items(self, items: Iterable[Item], requester: ItemRequester) -> None:
         """Request items until the iterator that all workers share is empty."""
         for item in items:
             sample = await requester.request(item)
@@ -115,15 +116,15 @@ class Run:
             self.tally.add(sample)
             self.progress.add(sample)
 
-    def _build_requester(self, stack: ExitStack) -> tuple[ItemRequester, Judge | None]:
+    def build_requester(self, stack: ExitStack) -> tuple[ItemRequester, Judge | None]:
         """Build the requester, and the judge if there is one; the stack closes their connections."""
         task, settings = self.plan.task, self.plan.settings
-        client = stack.enter_context(Client(settings.model))
+        client = stack.enter_context(self.connect(settings.model))
         judge, scorers = None, dict(self.plan.scorers)
         if settings.judge is not None and any(item.scorer == "judge" for item in self.plan.items):
             from evalmake.harnesses.native.judge import Judge
 
-            peer = stack.enter_context(Client(settings.judge))
+            peer = stack.enter_context(self.connect(settings.judge))
             judge = Judge(peer, task.judge_format)
             scorers["judge"] = judge.score
         return ItemRequester(task, client, settings.seed, self.plan.examples, scorers), judge

@@ -1,0 +1,91 @@
+"""Reproduces the numbers of evidence: what they need here, their replies scored again, or the models asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from evalmake.evidence import layout as evidence_layout
+from evalmake.evidence_checks.envelopes import read_evaluations
+from evalmake.evidence_checks.findings import Findings
+from evalmake.evidence_checks.folder import EvidenceFolder
+from evalmake.evidence_checks.missing_parts import Readiness, check_readiness
+from evalmake.evidence_checks.project_copy import ProjectLayout, write_project
+from evalmake.evidence_checks.records import ProvedEvaluation, check_records
+from evalmake.evidence_checks.replay import ReplayedEvaluation, replay_evaluations
+from evalmake.evidence_checks.samples import check_samples
+from evalmake.evidence_checks.second_run import SecondRun, compare_runs, run_again
+from evalmake.evidence_checks.sources import read_inputs
+from evalmake.evidence_checks.verify import VerifiedEvidence, verify_evidence
+from evalmake.signatures.keys import PublicKey
+
+if TYPE_CHECKING:
+    from evalmake.run.events import Emit
+
+
+@dataclass(slots=True)
+class Reproduction:
+    """What was found, in the order of the steps; a step that was not taken has None."""
+
+    verified: VerifiedEvidence
+    layout: ProjectLayout | None = None
+    ready: Readiness | None = None
+    replayed: list[ReplayedEvaluation] | None = None
+    second: SecondRun | None = None
+    asks: bool = False
+
+    @property
+    def status(self) -> int:
+        """0 if nothing is missing and all agrees, 1 if not, 2 if the evidence does not hold or something failed."""
+        if self.verified.findings.has_failed:
+            return 2
+        if self.second is not None:
+            return self.second.status
+        if self.ready is not None and self.ready.missing:
+            return 2 if self.asks else 1
+        return 0 if all(one.agrees for one in self.replayed or ()) else 1
+
+
+def reproduce(
+    evidence: Path,
+    keys: Sequence[PublicKey],
+    into: Path | None,
+    overrides: Sequence[str],
+    asks: bool,
+    replays: bool,
+    emit: Emit,
+) -> Reproduction:
+    """Verify evidence; write its project to `into`, if there is one; then ask or replay, if that is wanted.
+
+    OSError where the evidence cannot be read, EvalmakeError where the project cannot be written.
+    """
+    evidence = evidence.absolute()
+    found = Reproduction(verify_evidence(evidence, keys), asks=asks)
+    if found.verified.findings.has_failed:
+        return found
+    folder = EvidenceFolder.open(evidence)
+    report = str(found.verified.predicate["buildDefinition"]["externalParameters"]["report"])
+    proved = _read_proved(folder)
+    with TemporaryDirectory(prefix="evalmake-reproduce-") as name:
+        scratch = Path(name)
+        if into is not None:
+            inputs = read_inputs(evidence)
+            found.layout = write_project(evidence, inputs, into.absolute())
+            names = [one.signed.name for one in proved]
+            found.ready = check_readiness(evidence, inputs, found.layout, names, overrides, scratch / "plan")
+            if asks and not found.ready.missing:
+                outcome = run_again(inputs, found.layout, found.ready, overrides, emit)
+                rows = check_samples(folder, proved, Findings())
+                found.second = compare_runs(folder, report, proved, rows, outcome, scratch / "recorded")
+        if replays:
+            found.replayed = replay_evaluations(folder, report, proved, scratch / "replay")
+    return found
+
+
+def _read_proved(folder: EvidenceFolder) -> list[ProvedEvaluation]:
+    """The evaluations of evidence that has been verified."""
+    build = folder.open_statement(evidence_layout.BUILD, evidence_layout.BUILD_TYPE, [])
+    return check_records(folder, read_evaluations(folder, build, [], Findings()), build.predicate, Findings())

@@ -1,0 +1,174 @@
+"""`python -m evalmake.harnesses.native.replay task.json SAMPLES`: score recorded replies again.
+
+Environment, outputs and exit status are those of `python -m evalmake.harnesses.native`, and so is all code that makes
+prompts, scores and means. But nothing is sent: each reply is the one in SAMPLES, a `samples.jsonl`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalmake.harnesses.native.__main__ import BAD_INPUT, ENDPOINT_FAILED, IO_FAILED, NONE_SCORED
+from evalmake.harnesses.native.client import Client, ParsedReply, Reply, find_answer
+from evalmake.harnesses.native.errors import EndpointError, RequestError, TaskError
+from evalmake.harnesses.native.item_request import ItemRequester
+from evalmake.harnesses.native.json_io import loads
+from evalmake.harnesses.native.likelihood import Likelihood, OptionLogprobs
+from evalmake.harnesses.native.prompts import Body, Item
+from evalmake.harnesses.native.runner import Plan, Run, make_plan
+from evalmake.harnesses.native.settings import Endpoint, read_settings
+from evalmake.harnesses.native.task_file import read_task
+from evalmake.scoring.unscored_causes import CURES, CauseKind
+
+if TYPE_CHECKING:
+    from evalmake.harnesses.native.judge import Judge
+
+_JUDGE = "judge: "
+"""What the error of a sample begins with whose judge failed."""
+
+
+class RecordedReplies:
+    """The recorded samples by the index of their item, and the one whose turn it is."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._rows = {row.get("index"): row for row in rows}
+        self._row: Mapping[str, Any] | None = None
+
+    def turn_to(self, item: Item) -> None:
+        """Answer for this item from now on."""
+        self._row = self._rows.get(item.record.index)
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        """The sample whose turn it is; RequestError where there is none."""
+        if self._row is None:
+            raise RequestError("no reply to it is on record")
+        return self._row
+
+    def text(self) -> str:
+        """The reply; RequestError where the request failed."""
+        row = self.row
+        if row.get("reply") is None:
+            raise RequestError(str(row.get("error")), kind=_read_kind(row))
+        return str(row["reply"])
+
+    def reply(self) -> Reply:
+        """The model's reply."""
+        text, row = self.text(), self.row
+        reason = row.get("finish_reason")
+        answer = find_answer(text, reason)
+        return Reply(text, answer, False, reason, row.get("tokens_in"), row.get("tokens_out"), row.get("latency") or 0)
+
+    def verdict(self) -> Reply:
+        """The judge's reply. One that gave no grade may have been cut off, which is not on record."""
+        row, text = self.row, self.row.get("judge")
+        if text is None and str(row.get("error")).startswith(_JUDGE):
+            raise RequestError(str(row["error"]).removeprefix(_JUDGE), kind=_read_kind(row))
+        if text is None:
+            raise EndpointError("the judge's reply is not on record")
+        reason = None if row.get("scores") else "length"
+        return Reply(str(text), str(text), False, reason, None, None, 0.0)
+
+
+def _read_kind(row: Mapping[str, Any]) -> CauseKind | None:
+    return next((kind for kind in CURES if kind == row.get("cause_kind")), None)
+
+
+class _RecordedClient(Client):
+    """Answers from the record; sends nothing."""
+
+    def __init__(self, endpoint: Endpoint, recorded: RecordedReplies, is_judge: bool) -> None:
+        super().__init__(endpoint)
+        self._recorded, self._is_judge = recorded, is_judge
+
+    async def ask(self, body: Body) -> Reply:
+        """Return the recorded reply."""
+        return self._recorded.verdict() if self._is_judge else self._recorded.reply()
+
+    async def post(self, body: Body) -> ParsedReply:
+        """Refuse: nothing is sent."""
+        raise EndpointError("a replay sends nothing")
+
+
+class _RecordedLikelihood(Likelihood):
+    """Gives the recorded log-probabilities of options."""
+
+    def __init__(self, client: Client, seed: int | None, recorded: RecordedReplies) -> None:
+        super().__init__(client, seed)
+        self._recorded = recorded
+
+    async def measure(self, body: Body, start: int) -> OptionLogprobs:
+        """Return what is on record."""
+        try:
+            found = loads(self._recorded.text().encode())
+            logprobs = [float(value) for value in found]
+        except (ValueError, TypeError):
+            raise RequestError("the recorded reply has no log-probabilities") from None
+        if len(logprobs) != len(body["prompt"]):
+            raise RequestError("the recorded reply has the log-probabilities of other options")
+        row = self._recorded.row
+        return OptionLogprobs(logprobs, row.get("tokens_in") or 0, row.get("latency") or 0.0)
+
+
+class Replay(Run):
+    """A run whose replies are on record; one item at a time."""
+
+    def __init__(self, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
+        settings = replace(plan.settings, concurrency=1, progress=None)
+        recorded = RecordedReplies(rows)
+        super().__init__(
+            replace(plan, settings=settings),
+            lambda endpoint: _RecordedClient(endpoint, recorded, endpoint is settings.judge),
+        )
+        self._recorded = recorded
+
+    async def request_items(self, items: Iterable[Item], requester: ItemRequester) -> None:
+        """Turn to the recorded reply of each item before it is scored."""
+
+        def take_turns() -> Iterator[Item]:
+            for item in items:
+                self._recorded.turn_to(item)
+                yield item
+
+        await super().request_items(take_turns(), requester)
+
+    def build_requester(self, stack: ExitStack) -> tuple[ItemRequester, Judge | None]:
+        """Build the requester, which takes log-probabilities from the record, too."""
+        requester, judge = super().build_requester(stack)
+        requester.likelihood = _RecordedLikelihood(requester.client, requester.seed, self._recorded)
+        return requester, judge
+
+
+def main(task: str, samples: str) -> int:
+    """Replay; the exit status."""
+    try:
+        plan = make_plan(read_task(Path(task)), read_settings(os.environ))
+        rows = [loads(line) for line in Path(samples).read_bytes().split(b"\n") if line]
+    except (TaskError, ValueError) as error:
+        messages = error.messages if isinstance(error, TaskError) else [f"{samples}: {error}"]
+        return _fail(BAD_INPUT, *messages)
+    replay = Replay(plan, [row for row in rows if isinstance(row, dict)])
+    try:
+        result = asyncio.run(replay.result())
+    except OSError as error:
+        return _fail(IO_FAILED, str(error))
+    if result.message is None:
+        return 0
+    return _fail(ENDPOINT_FAILED if result.aborted else NONE_SCORED, result.message)
+
+
+def _fail(status: int, *messages: str) -> int:
+    for message in messages:
+        print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
