@@ -81,6 +81,8 @@ def replay_evaluations(
 
 def _find_obstacle(folder: EvidenceFolder, one: ProvedEvaluation, node: Node) -> str:
     """Why the replies of an evaluation cannot be scored again; empty where they can."""
+    if one.counting is None:
+        return "it has no result"
     if not _is_native(node):
         harness = node.evaluation.benchmark.block.harness
         return f"{harness} scores its replies itself; " + (
@@ -99,7 +101,7 @@ def _find_obstacle(folder: EvidenceFolder, one: ProvedEvaluation, node: Node) ->
 def _is_read_again(one: ProvedEvaluation, node: Node | None) -> bool:
     """Whether verifying reads its outputs again: with another harness than the native one, if all outputs are there."""
     whole = not one.signed.statement.predicate["runDetails"]["byproducts"]
-    return node is not None and not _is_native(node) and whole
+    return node is not None and not _is_native(node) and one.counting is not None and whole
 
 
 def _is_native(node: Node) -> bool:
@@ -124,7 +126,8 @@ def _replay(
     recorded, again = _read_rows(samples), _read_rows((out / SAMPLES).read_bytes())
     harness = workspace.plugins.get("harnesses", "native")()
     outcome = harness.outcome(node.evaluation, out, status)
-    differences = [*_compare_samples(recorded, again), *_compare_scores(one.counting.scores, outcome.scores)]
+    scored = one.counting.scores if one.counting else ()
+    differences = [*_compare_samples(recorded, again), *_compare_scores(scored, outcome.scores)]
     scores = tuple((score.metric, score.value) for score in outcome.scores)
     return ReplayedEvaluation(node.name, len(again), scores, tuple(differences))
 
