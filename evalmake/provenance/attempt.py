@@ -28,7 +28,7 @@ class Package:
     version: str
     sha256: str
     of: str
-    user: str  # the declaration that names its environment: `benchmark gsm8k`
+    needed_by: str  # the declaration that names its environment: `benchmark gsm8k`
 
 
 def describe_attempt(

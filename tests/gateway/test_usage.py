@@ -75,6 +75,7 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
         "models": {},
         "fingerprints": {},
         "undeclared": {},
+        "parameters": {"model": {'"m"': 7}, "seed": {"2": 1, "3": 1}, "stream": {"true": 1}, "temperature": {"0": 2}},
         "probed": {},
         "fatal": "",
         "fatal_status": "",

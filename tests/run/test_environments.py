@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from evalmake.run.environments import installer
+from evalmake.run.environments.archive_hashes import combine_hashes, read_report
 from evalmake.run.environments.environment import Environment
 from evalmake.run.events import EnvironmentEnded, EnvironmentProgressed, EnvironmentStarted, Event
 from tests.support.wheels import offline_variables, write_wheel
@@ -99,6 +102,55 @@ def test_it_is_built_once(bench: Bench, packages: Path) -> None:
     done = bench.run()
     assert done.status == 0
     assert "installing" not in done.err
+
+
+def test_hashes_of_packages(bench: Bench, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record has the hash of each archive as pip resolved it; of an older environment, that of each RECORD."""
+    bench.env["PATH"] = os.pathsep.join(p for p in bench.env["PATH"].split(os.pathsep) if not Path(p, "uv").exists())
+    monkeypatch.setenv("PATH", bench.env["PATH"])
+    assert bench.run().status == 0
+    (wheel,) = packages.glob("*.whl")
+    (record,) = folder(bench).glob("lib/python*/site-packages/thing-1.0.dist-info/RECORD")
+    listing = only(bench, ".txt").read_text()
+    only(bench, ".hashes").unlink()
+    assert bench.run("-B").status == 0
+    assert only(bench, ".txt").read_text() == listing
+    found = sorted(bench.attempts(), key=lambda attempt: attempt.attempt)
+    assert found[0].identity == found[1].identity
+    for attempt, of, file in zip(found, ("archive", "RECORD"), (wheel, record), strict=True):
+        assert json.loads(bench.output(attempt, "provenance/attempt.json"))["packages"] == [
+            {
+                "name": "thing",
+                "version": "1.0",
+                "sha256": sha256(file.read_bytes()).hexdigest(),
+                "of": of,
+                "needed_by": "benchmark printed",
+            }
+        ]
+    assert not [*environments(bench).glob("*.report")]
+
+
+def test_reports_that_are_none(tmp_path: Path) -> None:
+    """A report that is missing, broken or without hashes tells nothing, and hashes of other versions do not count."""
+    path = tmp_path / "report"
+    assert read_report(path) == {}
+    digest = "ab" * 32
+    good = {
+        "metadata": {"name": "A.b", "version": "1"},
+        "download_info": {"archive_info": {"hashes": {"sha256": digest}}},
+    }
+    bare = {"metadata": {"name": "c", "version": "1"}, "download_info": {"dir_info": {}}}
+    for text in ("", "[]", "{", '{"install": 7}', json.dumps({"install": [7]})):
+        path.write_text(text)
+        assert read_report(path) == {}
+    path.write_text(json.dumps({"install": [good, bare]}))
+    known = read_report(path)
+    assert known == {"a-b": ["1", digest]}
+    for versions, expected in (({"a-b": "1"}, True), ({"a-b": "2"}, False), ({"a-b": "https://x/y.whl"}, True)):
+        hashes = combine_hashes(json.dumps(known), tmp_path, versions)
+        assert hashes == ({"a-b": (digest, "archive")} if expected else {})
+    for damaged in ("", "{", "[1]", '{"a-b": 7}', '{"a-b": ["1", 7]}'):
+        assert combine_hashes(damaged, tmp_path, {"a-b": "1"}) == {}
 
 
 def test_a_dry_run_builds_none(bench: Bench, packages: Path) -> None:

@@ -190,6 +190,7 @@ class Exchange:
                 return None
 
     async def _replay(self, cached: CachedReply) -> None:
+        self.session.usage.record_parameters(self.body)
         headers = [(b"content-type", cached.content_type), (b"x-evalmake-cache", b"hit")]
         if cached.content_type.startswith(b"text/event-stream"):
             parsed = await replay_stream(self.connection, cached.body, headers, self._new_stream_rewrite())
@@ -203,6 +204,7 @@ class Exchange:
     async def _ask_model(self) -> None:
         try:
             await self._probe_if_needed()
+            self.session.usage.record_parameters(self.body)
             reply, piece = await fetch_reply(self.upstream, self.payload, self.harness_key is not None)
         except UpstreamError as error:
             status = 504 if error.kind == "timeout" else 502

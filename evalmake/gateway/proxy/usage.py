@@ -16,6 +16,7 @@ from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
+from evalmake.gateway.proxy.sent_parameters import SentParameters
 from evalmake.gateway.proxy.server_sent_events import objects_in
 from evalmake.model_reply.content import read_answer, read_refusal
 from evalmake.model_reply.finish_reason import read_finish_reason
@@ -52,6 +53,7 @@ class UsageRecord:
         """Parameter -> the values, other than the declared one, that requests carried."""
         self.added: dict[str, Counter[str]] = {}
         """Sampling parameter that nothing declares -> the values that requests carried."""
+        self._parameters = SentParameters()
         self.probed: dict[str, str] = {}
         """Kind of probe -> what it found."""
         self.seconds = 0.0
@@ -86,6 +88,11 @@ class UsageRecord:
     def record_added(self, parameter: str, value: str) -> None:
         """Record that a request carried a sampling parameter that nothing declares."""
         _count_name(self.added.setdefault(parameter, Counter()), value)
+
+    def record_parameters(self, body: Mapping[str, Any] | None) -> None:
+        """Record the parameters of a request that is sent, or would be if its reply were not in the cache."""
+        if body is not None:
+            self._parameters.record(body)
 
     def record_prompt_logprobs(self, reply: Mapping[str, Any], body: Mapping[str, Any]) -> None:
         """Record the log-probabilities of a request's prompt, without those of the tokens that it generated."""
@@ -190,6 +197,7 @@ class UsageRecord:
             "fingerprints": {self._redact(name): count for name, count in self.fingerprints.items()},
             "undeclared": {name: dict(values) for name, values in self.undeclared.items()},
             **({"added": {name: dict(values) for name, values in self.added.items()}} if self.added else {}),
+            "parameters": self._parameters.summarize(self._redact),
             "probed": {kind: self._redact(fact) for kind, fact in self.probed.items()},
             "seconds": round(self.seconds, 3),
             "slowest": round(self.slowest, 3),
