@@ -12,8 +12,9 @@ from evalmake.evidence_checks.loaded_inputs import LoadedInputs
 from evalmake.evidence_checks.path_names import place_of
 from evalmake.evidence_checks.project_copy import ProjectLayout, hash_of
 from evalmake.evidence_checks.recorded_inputs import SOURCES
-from evalmake.evidence_checks.sources import ABSENT, NO_DIGEST, open_sources
+from evalmake.evidence_checks.sources import ABSENT, NO_DIGEST, RESOLVED, open_sources
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
+from evalmake.planner.digest import describe_text
 from evalmake.planner.graph import Graph
 from evalmake.planning import find_problems, is_error, make_plan
 from evalmake.project.boundary import ALLOW_VARIABLE
@@ -97,11 +98,14 @@ def check_readiness(
             )
             graph = _plan(workspace, evaluations, found)
         except EvalmakeError as error:
-            _add_problems(error.diagnostics, found, "missing-file" if found.missing else "")
+            _add_problems((one for one in error.diagnostics if not _is_told(one, found)), found)
+            _point_at_copies(inputs, layout, found)
             if recorded is not None:
                 _check_recorded_plan(*recorded, scratch, found)
             return found
         found.workspace = workspace
+        if recorded is not None and not overrides:
+            _describe_changes(graph, recorded[1], found)
         _add_problems(_find_problems(workspace, graph), found)
     return found
 
@@ -178,6 +182,24 @@ def _check_recorded_plan(workspace: Workspace, graph: Graph, scratch: Path, foun
     _add_problems((one for one in problems if str(scratch) not in f"{one.message} {one.notes}"), found)
 
 
+def _describe_changes(graph: Graph, recorded: Graph, found: Readiness) -> None:
+    """Say what is planned here otherwise than it was measured, as for an absolute path with another file behind it."""
+    told = set[str]()
+    for name, node in graph.nodes.items():
+        if name not in recorded.nodes:
+            continue
+        before, now = (
+            {(part, path): text for part, walk in one.action.parts for path, text in walk.pairs}
+            for one in (recorded.nodes[name], node)
+        )
+        for key in sorted(before.keys() | now.keys()):
+            about = f"{key[0]} {key[1]}".strip()
+            if before.get(key) != now.get(key) and about not in told and not key[1].startswith(RESOLVED):
+                told.add(about)
+                values = (describe_text(side[key]) if key in side else "none" for side in (now, before))
+                found.notes.append("{} of {} is {} here, and was {}".format(about, name, *values))
+
+
 def _find_unread(recorded: tuple[Workspace, Graph], inputs: LoadedInputs, scratch: Path) -> set[str]:
     """The names of files that the Evalfile names, and no evaluation of the evidence reads."""
     workspace, graph = recorded
@@ -197,10 +219,24 @@ def _find_problems(workspace: Workspace, graph: Graph) -> Sequence[Diagnostic]:
     return find_problems(workspace, plan, detach=False, dry_run=False)
 
 
-def _add_problems(problems: Iterable[Diagnostic], found: Readiness, known: str = "") -> None:
-    """Add errors, each once; those of the code `known` are told already."""
+def _add_problems(problems: Iterable[Diagnostic], found: Readiness) -> None:
+    """Add errors, each once."""
     told = {one.what for one in found.missing}
     for one in problems:
-        if is_error(one) and one.code != known and one.message not in told:
+        if is_error(one) and one.message not in told:
             told.add(one.message)
             found.missing.append(MissingPart(one.message, one.help[0] if one.help else ""))
+
+
+def _is_told(problem: Diagnostic, found: Readiness) -> bool:
+    """Whether a missing file is one of those that the evidence does not have; absolute paths lead elsewhere."""
+    return problem.code == "missing-file" and bool(found.missing) and "`/" not in problem.message
+
+
+def _point_at_copies(inputs: LoadedInputs, layout: ProjectLayout, found: Readiness) -> None:
+    """A file that the Evalfile names by an absolute path is in the folder, and not where the Evalfile looks for it."""
+    outside = [name for name in inputs.files if name.startswith("/")]
+    for position, one in enumerate(found.missing):
+        for name in outside:
+            if f"`{name}`" in one.what and layout.path_of(name).is_file():
+                found.missing[position] = MissingPart(one.what, f"copy {layout.path_of(name)} there")

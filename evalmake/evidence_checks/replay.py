@@ -63,30 +63,37 @@ class ReplayedEvaluation:
 
 
 def replay_evaluations(
-    folder: EvidenceFolder, report: str, evaluations: Sequence[ProvedEvaluation], scratch: Path
+    folder: EvidenceFolder, report: str, evaluations: Sequence[ProvedEvaluation], read_again: bool, scratch: Path
 ) -> list[ReplayedEvaluation]:
-    """Replay all evaluations of evidence; EvalmakeError where its Evalfile does not load here."""
+    """Replay all evaluations of evidence; EvalmakeError where its Evalfile does not load here.
+
+    `read_again` says whether the outputs of other harnesses than the native one were read again when it was verified.
+    """
     workspace, graph = open_sources(folder.path, scratch)
     nodes = {node.name: node for node in list_evaluations(workspace, graph.reports[report])}
     found = []
     for number, one in enumerate(evaluations):
         node = nodes.get(one.signed.name)
-        why_not = "the Evalfile declares no such evaluation" if node is None else _find_obstacle(folder, one, node)
+        whole = read_again and _is_read_again(one, node)
+        why_not = "the Evalfile declares no such evaluation"
+        why_not = why_not if node is None else _find_obstacle(folder, one, node, whole)
         if node is None or why_not:
-            found.append(ReplayedEvaluation(one.signed.name, why_not=why_not, is_read_again=_is_read_again(one, node)))
+            found.append(ReplayedEvaluation(one.signed.name, why_not=why_not, is_read_again=whole))
         else:
             found.append(_replay(folder, one, node, workspace, scratch / "replays" / str(number)))
     return found
 
 
-def _find_obstacle(folder: EvidenceFolder, one: ProvedEvaluation, node: Node) -> str:
+def _find_obstacle(folder: EvidenceFolder, one: ProvedEvaluation, node: Node, read_again: bool) -> str:
     """Why the replies of an evaluation cannot be scored again; empty where they can."""
     if one.counting is None:
         return "it has no result"
     if not _is_native(node):
         harness = node.evaluation.benchmark.block.harness
         return f"{harness} scores its replies itself; " + (
-            "its stored outputs were read again" if _is_read_again(one, node) else "its outputs are left out"
+            "its stored outputs were read again"
+            if read_again
+            else "its outputs are left out, or could not be read here"
         )
     stated = one.signed.statement.predicate["result"].get("samples") or {}
     if redacted := stated.get("redacted"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalmake.evidence import layout as evidence_layout
 from evalmake.evidence_checks.envelopes import read_evaluations
-from evalmake.evidence_checks.findings import Findings
+from evalmake.evidence_checks.findings import Findings, State
 from evalmake.evidence_checks.folder import EvidenceFolder
 from evalmake.evidence_checks.missing_parts import Readiness, check_readiness
 from evalmake.evidence_checks.project_copy import ProjectLayout, write_project
@@ -73,7 +73,7 @@ def reproduce(
         scratch = Path(name)
         if into is not None:
             inputs = read_inputs(evidence)
-            found.layout = write_project(evidence, inputs, into.absolute())
+            found.layout = write_project(evidence, inputs, into.resolve())
             names = [one.signed.name for one in proved]
             found.ready = check_readiness(evidence, inputs, found.layout, names, overrides, scratch / "plan")
             if asks and not found.ready.missing:
@@ -81,7 +81,9 @@ def reproduce(
                 rows = check_samples(folder, proved, Findings())
                 found.second = compare_runs(folder, report, proved, rows, outcome, scratch / "recorded")
         if replays:
-            found.replayed = replay_evaluations(folder, report, proved, scratch / "replay")
+            checks = found.verified.findings.checks
+            read_again = any(one.subject == "outputs" and one.state is State.HOLDS for one in checks)
+            found.replayed = replay_evaluations(folder, report, proved, read_again, scratch / "replay")
     return found
 
 

@@ -44,7 +44,7 @@ from evalmake.project.targets import Selection
 from evalmake.run.job_builder import input_files
 from evalmake.workspace import Workspace
 
-_RESOLVED = "resolved."
+RESOLVED = "resolved."
 NO_DIGEST = "0" * 64
 """In place of the digest of a private key."""
 ABSENT = "absent"
@@ -234,11 +234,9 @@ def _find_plugins(workspace: Workspace) -> dict[str, dict[str, dict[str, str]]]:
 
 def _find_packages(graph: Graph) -> dict[str, dict[str, str]]:
     """The versions that the identities of the graph have."""
-    found = {
-        _about(benchmark): _texts_of(_part(node, "benchmark"), _RESOLVED) for benchmark, node in _benchmarks(graph)
-    }
+    found = {_about(benchmark): _texts_of(_part(node, "benchmark"), RESOLVED) for benchmark, node in _benchmarks(graph)}
     for name, action in graph.services.items():
-        found[f"deployment {name}"] = _texts_of(dict(action.parts)["deployment"], _RESOLVED)
+        found[f"deployment {name}"] = _texts_of(dict(action.parts)["deployment"], RESOLVED)
     return {about: versions for about, versions in found.items() if versions}
 
 

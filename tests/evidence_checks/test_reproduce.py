@@ -6,12 +6,15 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from evalmake.evidence_checks.loaded_inputs import parse_inputs
 from evalmake.evidence_checks.project_copy import write_project
+from evalmake.harnesses.native.prompts import Item
+from evalmake.harnesses.native.replay import RecordedReplies
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.signatures.keys import make_key_pair
 from tests.evidence_checks.conftest import Made
@@ -239,7 +242,35 @@ def test_no_other_store_is_used(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"measured", "again"}
 
 
-def measure_simply(tmp_path: Path, key: str, settings: str = "", env: dict[str, str] | None = None) -> Bench:
+def test_an_absolute_path_is_told(tmp_path: Path) -> None:
+    """A file behind an absolute path is not replaced: it is told if it is gone, with its copy, or another one now."""
+    data = tmp_path / "data.jsonl"
+    Bench(tmp_path).sums(20, "data.jsonl")
+    bench = measure_simply(tmp_path, "", data=str(data))
+    data.write_text(data.read_text().replace("What", "Say what"))
+    ended = bench.run("reproduce", "evidence", "--into", "../again")
+    assert "note       benchmark files.sha256 of simple is sha256:" in ended.out
+    data.unlink()
+    ended = bench.run("reproduce", "evidence", "--into", "../other")
+    assert ended.status == 1, ended.text
+    copy = tmp_path / "other" / "data.jsonl"
+    assert f"missing    there is no file `{data}`: copy {copy} there" in ended.out
+    assert copy.is_file()
+
+
+def test_a_refusal_is_no_answer() -> None:
+    """A refusal is not scored again as a reply, whatever numbers are in its text."""
+    recorded = RecordedReplies([{"index": 0, "reply": "I cannot say 5", "refused": True}, {"index": 1, "reply": "5"}])
+    answers = []
+    for index in (0, 1):
+        recorded.turn_to(cast(Item, SimpleNamespace(record=SimpleNamespace(index=index))))
+        answers.append((recorded.reply().answer, recorded.reply().refused))
+    assert answers == [("", True), ("5", False)]
+
+
+def measure_simply(
+    tmp_path: Path, key: str, settings: str = "", env: dict[str, str] | None = None, data: str = "sums.jsonl"
+) -> Bench:
     """Evidence in `measured` of one evaluation whose benchmark has one more key; the file `flag` changes its scores."""
     bench = Bench(tmp_path / "measured")
     bench.root.mkdir()
@@ -250,7 +281,7 @@ def measure_simply(tmp_path: Path, key: str, settings: str = "", env: dict[str, 
     (bench.root / "score.py").write_text(
         f"import os\ndef score(record, reply, target): return 0.5 if os.path.exists({flag!r}) else 1\n"
     )
-    bench.evalfile(settings, SIMPLE.replace("KEY", key))
+    bench.evalfile(settings, SIMPLE.replace("KEY", key).replace("sums.jsonl", data))
     ended = bench.run(env=env)
     assert ended.status == 0, ended.text
     return bench

@@ -71,6 +71,7 @@ class ItemRequester:
             "tokens_out": reply.tokens_out,
             "latency": reply.latency,
             "finish_reason": reply.finish_reason,
+            "refused": reply.refused or None,
         }
         return _build_sample(item, body, verdict, facts)
 
@@ -114,4 +115,5 @@ def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any
         cluster=item.cluster,
         judge=verdict.judge,
         cause_kind=verdict.cause_kind,
+        refused=facts.get("refused"),
     )

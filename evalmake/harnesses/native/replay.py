@@ -63,8 +63,10 @@ class RecordedReplies:
         """The model's reply."""
         text, row = self.text(), self.row
         reason = row.get("finish_reason")
-        answer = find_answer(text, reason)
-        return Reply(text, answer, False, reason, row.get("tokens_in"), row.get("tokens_out"), row.get("latency") or 0)
+        refused = row.get("refused") is True
+        answer = "" if refused else find_answer(text, reason)
+        tokens = row.get("tokens_in"), row.get("tokens_out")
+        return Reply(text, answer, refused, reason, *tokens, row.get("latency") or 0.0)
 
     def verdict(self) -> Reply:
         """The judge's reply. One that gave no grade may have been cut off, which is not on record."""

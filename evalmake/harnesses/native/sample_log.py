@@ -20,6 +20,7 @@ PROGRESS_INTERVAL = 0.25
 class Sample:
     """One line of samples.jsonl. It failed if `error` is set, and `cause_kind` then; it is unscored without `scores`.
 
+    Of a reply that is a refusal, `refused` is true: its text is not scored but by a judge.
     `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent.
     """
 
@@ -40,6 +41,7 @@ class Sample:
     cluster: str | None
     judge: str | None = None
     cause_kind: CauseKind | None = None
+    refused: bool | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
@@ -51,7 +53,7 @@ class Sample:
 
 
 NAMES = tuple(one.name for one in fields(Sample))
-_OPTIONAL = ("judge", "cause_kind")
+_OPTIONAL = ("judge", "cause_kind", "refused")
 
 
 class SampleLog:

@@ -108,6 +108,7 @@ def test_odd_replies_are_still_the_models(native: Native, reply: Body, text: str
     run = native(scorer="number")
     assert run.status == 0, run.err
     assert run.samples[0]["reply"] == text
+    assert ("refused" in run.samples[0]) == ("refusal" in reply["choices"][0]["message"])
     assert run.headline["value"] == float(text == "42")
     truncated = reply["choices"][0].get("finish_reason") == "length"
     assert run.scores["usage"]["truncated"] == truncated
