@@ -103,6 +103,7 @@ ADDRESSES = {
         "project.key_types",
     ),
     "rich": ("terminal",),
+    "rocrate": ("exporters.ro_crate",),
     "yaml": ("harnesses.nemo.results", "executors.lepton.login", "migration.yaml_file"),
 }
 

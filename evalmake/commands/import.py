@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from evalmake.command_line.evalfile import exclusive
 from evalmake.command_line.options import PATH, declare
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import make_error
@@ -17,10 +18,25 @@ from evalmake.migration.programs import PROGRAMS
 @click.argument("words", nargs=-1, required=True, metavar="CONFIG [KEY=VALUE]... | -- PROGRAM ARGUMENT...")
 @click.option("-o", "--output", type=PATH, help="Write this file instead of printing.")
 @click.option("--replace", is_flag=True, help="Let -o replace a file that exists.")
+@click.option("--key", "keys", multiple=True, type=PATH, metavar="PUB", help="A key that must have signed evidence.")
 @click.option("--from", "program", type=click.Choice(PROGRAMS), help="Whose it is, if its content does not say.")
-def command(file: Path | None, words: Sequence[str], output: Path | None, replace: bool, program: str | None) -> int:
-    """Translate a configuration; what has no place goes to stderr, line by line, and to the end of the Evalfile."""
+def command(
+    file: Path | None,
+    words: Sequence[str],
+    output: Path | None,
+    replace: bool,
+    keys: Sequence[Path],
+    program: str | None,
+) -> int:
+    """Translate a configuration; what has no place goes to stderr, line by line, and to the end of the Evalfile.
+
+    Of a folder of evidence or a crate, bring the results into the store; where there is no Evalfile, write its own.
+    """
+    from evalmake.evidence_checks.evidence_import import is_evidence
     from evalmake.migration.programs import translate
+
+    if len(words) == 1 and program is None and is_evidence(Path(words[0])):
+        return _import_evidence(file, Path(words[0]), keys)
 
     if output is not None and output.exists() and not replace:
         raise make_error("exists", f"`{output}` exists already", help=["`--replace` replaces it; nothing was written"])
@@ -35,3 +51,30 @@ def command(file: Path | None, words: Sequence[str], output: Path | None, replac
     write_atomic(output, text.encode())
     click.echo(f"wrote {output}; `evalmake -f {output} -n` shows what it would run")
     return 0
+
+
+def _import_evidence(file: Path | None, evidence: Path, keys: Sequence[Path]) -> int:
+    from evalmake import fastpath
+    from evalmake.evidence_checks.evidence_import import check_before_import, import_records, write_sources
+    from evalmake.evidence_checks.folder import BadEvidence
+    from evalmake.signatures.keys import read_public_key
+    from evalmake.workspace import Workspace, find_evalfile
+
+    evidence = evidence.absolute()
+    try:
+        check_before_import(evidence, [read_public_key(key) for key in keys])
+        found = file or find_evalfile(Path.cwd())
+        if found is None:
+            found = write_sources(evidence, Path.cwd())
+            click.echo(f"wrote {found}")
+        workspace = Workspace.open(found)
+        with exclusive(workspace.store_folder), workspace.store() as store:
+            done = import_records(evidence, store)
+    except BadEvidence as error:
+        raise make_error("bad-evidence", f"{evidence}: {error}") from None
+    fastpath.forget(str(workspace.root))
+    known = f", {done.known} were there" if done.known else ""
+    click.echo(f"{done.added} evaluations imported{known}" + ("" if keys else "; nobody's signature was asked for"))
+    for name in done.conflicts:
+        click.echo(f"{name}: the store has other attempts of it, which stay", err=True)
+    return 2 if done.conflicts else 0

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
@@ -25,8 +25,16 @@ _WITHOUT_TEXTS = ("gateway/usage.json", "gateway-judge/usage.json", "provenance/
 """Outputs that no text of the data gets into."""
 
 
+Describe = Callable[[Mapping[str, str], Path], Mapping[str, bytes]]
+"""From the digests of all files and their folder to more files, which are signed, too."""
+
+
 def write_evidence(
-    material: EvidenceMaterial, path: Path, redacted: Sequence[str] = (), valid_seconds: float | None = None
+    material: EvidenceMaterial,
+    path: Path,
+    redacted: Sequence[str] = (),
+    valid_seconds: float | None = None,
+    describe: Describe = lambda digests, folder: {},
 ) -> None:
     """Write a folder of evidence, in place of an earlier one; OSError where that fails, or `path` is something else.
 
@@ -37,7 +45,7 @@ def write_evidence(
     new = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
         new.mkdir()
-        _EvidenceWriter(material, new, tuple(redacted)).write(valid_seconds)
+        _EvidenceWriter(material, new, tuple(redacted)).write(valid_seconds, describe)
         _replace_folder(path, new)
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -52,7 +60,7 @@ class _EvidenceWriter:
         self._redacted = redacted
         self.digests: dict[str, str] = {}
 
-    def write(self, valid_seconds: float | None) -> None:
+    def write(self, valid_seconds: float | None, describe: Describe) -> None:
         self._material.write_sources(self._folder)
         for name, _ in list_plain_files(self._folder):
             self._note(name, self._folder / name)
@@ -62,6 +70,8 @@ class _EvidenceWriter:
         for number, evaluation in enumerate(self._material.evaluations, 1):
             folders.append(layout.folder_of(number, evaluation.name))
             self._write_evaluation(folders[-1], evaluation)
+        for name, content in describe(self.digests, self._folder).items():
+            self._write_file(name, content)
         expires = _find_expiry(self._material, valid_seconds)
         statement = state_build(self._material, self.digests, folders, self._redacted, expires)
         self._write_file(layout.BUILD, self._sign(to_payload(statement)))

@@ -1,0 +1,72 @@
+"""Brings evidence into a store: its records and outputs, after nothing was found to be wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalmake.evidence import layout
+from evalmake.evidence_checks.envelopes import read_evaluations
+from evalmake.evidence_checks.findings import Findings, State
+from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
+from evalmake.evidence_checks.project_copy import write_project
+from evalmake.evidence_checks.records import ProvedEvaluation, check_records
+from evalmake.evidence_checks.sources import read_inputs
+from evalmake.evidence_checks.verify import verify_evidence
+from evalmake.signatures.keys import PublicKey
+from evalmake.store.foreign_records import Merged, append_attempts
+from evalmake.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedEvidence:
+    """How many evaluations were added, were there already, or have other attempts here."""
+
+    added: int
+    known: int
+    conflicts: tuple[str, ...]
+
+
+def is_evidence(path: Path) -> bool:
+    """Whether a path is a folder of evidence."""
+    return (path / layout.BUILD).is_file() and (path / layout.INPUTS).is_file()
+
+
+def check_before_import(path: Path, keys: Sequence[PublicKey]) -> None:
+    """BadEvidence where something is wrong with the evidence, or too little is in it to be a result."""
+    found = verify_evidence(path, keys)
+    for check in found.findings.checks:
+        if check.state is State.FAILS:
+            raise BadEvidence(f"{check.subject}: {check.message}")
+    if redacted := found.predicate.get("redacted"):
+        raise BadEvidence(f"it was written without {' and '.join(redacted)}: only what is whole can be a result here")
+
+
+def write_sources(path: Path, folder: Path) -> Path:
+    """Write the Evalfile of evidence, and what it reads, into an empty folder; return the Evalfile."""
+    return write_project(path, read_inputs(path), folder.absolute()).path
+
+
+def import_records(path: Path, store: Store) -> ImportedEvidence:
+    """Append what the store does not have: all, or nothing where that fails."""
+    folder, findings = EvidenceFolder.open(path), Findings()
+    build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
+    evaluations = read_evaluations(folder, build, [], findings)
+    proved = check_records(folder, evaluations, build.predicate, findings)
+    ends: Counter[Merged] = Counter()
+    conflicts: list[str] = []
+    with store.database.transaction():
+        for one in proved:
+            end = append_attempts(store, one.attempts, one.parts, _find_outputs(folder, one))
+            ends[end] += 1
+            conflicts += [one.signed.name] if end is Merged.CONFLICT else []
+        store.mark_changed()
+    store.save_rebuilt_histories()
+    return ImportedEvidence(ends[Merged.ADDED], ends[Merged.KNOWN], tuple(conflicts))
+
+
+def _find_outputs(folder: EvidenceFolder, one: ProvedEvaluation) -> dict[str, Path]:
+    prefix = f"{one.signed.folder}/{layout.OUTPUTS}/"
+    return {folder.digest(name): folder.path / name for name in folder.files if name.startswith(prefix)}
