@@ -113,16 +113,6 @@ deployment served {
 model acme {
     deployment = served
 """
-SIGNED = """\
-    limit     = LIMIT
-}
-
-report evidence {
-    of   = [grid]
-    path = "evidence.md"
-    sign = secret("ACME_KEY")
-}
-"""
 IMAGE = """\
 deployment served {
     engine = mock
@@ -200,7 +190,19 @@ def changing(project: Project) -> None:
     project.write("job.sh", CHANGING + JOB)
 
 
+def signed_and_saved_again(project: Project) -> None:
+    """A plan that a reviewer has signed, and that is another one since."""
+    PLAIN(project)
+    project.run("key", "new", "reviewer")
+    project.run("-n", "-o", "plan.json", "--sign", "reviewer.key")
+    edited("limit     = LIMIT", "limit     = 50")(project)
+    project.run("-n", "-o", "plan.json")
+
+
 STAGES: dict[str, Stage] = {
+    "bad-evidence": also("evidence/notes.txt", "nothing else"),
+    "bad-key": also("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbg==\n-----END OPENSSH PRIVATE KEY-----\n"),
+    "bad-signature": signed_and_saved_again,
     "bad-config": also("slurm.yaml", LAUNCHER),
     "bad-lock": also("Evalfile.lock", "<<<<<<< HEAD\n"),
     "bad-override": edited("LIMIT = 500", "LIMIT = 500\nSEEDS = [1, 2]", "in 1..2", "in SEEDS"),
@@ -228,7 +230,7 @@ STAGES: dict[str, Stage] = {
     "missing-harness": edited("command", "lm-eval", '    run     = "sh ../../../job.sh"\n', '    task    = "gsm8k"\n'),
     "missing-secret": edited('"acme-7b"', '"acme-7b"\n    api_key  = secret("ACME_KEY")'),
     "newer-store": of_a_later_version,
-    "not-available": edited("    limit     = LIMIT\n}\n", SIGNED),
+    "not-available": PLAIN,
     "not-utf8": also("Evalfile", EVALFILE.replace("LIMIT", "# Grüße\nLIMIT", 1).encode("latin1")),
     "not-locked": edited("model acme {\n", VLLM, ENDPOINT, ""),
     "nothing-to-accept": built,

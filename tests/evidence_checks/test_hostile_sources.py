@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalmake.evidence_checks import recorded_inputs
@@ -184,6 +184,7 @@ PATH = st.lists(PART, min_size=1, max_size=4).map("/".join)
 ROOTS = ["/", "/home/me/", f"{catalog_folder()}/"]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sets(st.builds(str.__add__, st.sampled_from(ROOTS), PATH)))
 def test_any_paths_have_names_and_places_of_their_own(paths: set[str]) -> None:
     """No two paths of files have one name or one place, wherever they are."""

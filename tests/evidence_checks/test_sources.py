@@ -241,11 +241,11 @@ def test_reports_and_seeds(root: Path, tmp_path: Path, monkeypatch: pytest.Monke
     (root / "replies").mkdir()
     (root / "replies/cache.db").write_text("replies")
     keys = '    format = in-toto\n    path = "../out"\n    of = [first]\n    sign = secret("KEY")\n'
-    report = f"report audit {{\n{keys}}}\n"
+    report = f"report evidence {{\n{keys}}}\n"
     (root / "Evalfile").write_text(f'settings {{ seeds = ["replies"] }}\n{FIRST}{report}')
     evidence = leave(root, tmp_path, monkeypatch)
     assert evidence.names() == {"Evalfile", "data/sums.jsonl"}
-    assert list(evidence.open()[1].reports) == ["audit"]
+    assert list(evidence.open()[1].reports) == ["evidence"]
     evidence.check()
 
 
