@@ -60,7 +60,9 @@ def check_records(
         attempt = found.counting.attempt if found.counting else None
         if (entry.get("action"), entry.get("attempt")) != (found.action.digest, attempt):
             wrong.append(f"{one.name}: the statement of the build names another attempt")
-        wrong += [f"{one.name}: {text}" for text in _contradict_statement(found)]
+        wrong += [
+            f"{one.name}: {text}" for text in (*_contradict_statement(found), *_contradict_outputs(folder, found))
+        ]
         proved.append(found)
     attempts = [record.result for one in proved for record in (*one.attempts, *one.earlier)]
     failed = sum(attempt.status != "succeeded" for attempt in attempts)
@@ -140,6 +142,20 @@ def _check_identity(record: ActionResult, parts: Mapping[str, Part]) -> None:
         raise BadEvidence(f"{where}: its identity lacks the part `{lost[0] or 'cell'}`")
     if Action.of("evaluate", {name: parts[part] for name, part in record.identity.items()}).digest != record.action:
         raise BadEvidence(f"{where}: its identity is that of another action")
+
+
+def _contradict_outputs(folder: EvidenceFolder, one: ProvedEvaluation) -> list[str]:
+    """The outputs that are not those of the record that counts: each is in the folder, or left out by its digest."""
+    prefix = f"{one.signed.folder}/{layout.OUTPUTS}/"
+    there = {name.removeprefix(prefix): folder.digest(name) for name in folder.files if name.startswith(prefix)}
+    byproducts = one.signed.statement.predicate["runDetails"]["byproducts"]
+    left_out = {str(entry["name"]): str(entry["digest"]["sha256"]) for entry in byproducts}
+    told, recorded = {**left_out, **there}, {output.name: output.sha256 for output in one.outputs}
+    return [
+        f"its output {name} is not the one on record"
+        for name in sorted({*told, *recorded})
+        if told.get(name) != recorded.get(name) or (name in there and name in left_out)
+    ]
 
 
 def _contradict_statement(one: ProvedEvaluation) -> list[str]:

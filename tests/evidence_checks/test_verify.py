@@ -200,6 +200,13 @@ def test_a_score_cannot_be_edited(made: Made, evidence: Path) -> None:
     assert "report" in wrong
 
 
+def test_outputs_are_those_on_record(made: Made, evidence: Path) -> None:
+    """A log that says something else, with its digest signed again, is not the output on record."""
+    (evidence / "evaluations/0001-grid-1/outputs/log").write_text("all is well\n")
+    sign_again(made, evidence)
+    assert "its output log is not the one on record" in failures(made.verify(evidence, "audit"))["records"]
+
+
 def test_the_report_is_written_again(made: Made, evidence: Path) -> None:
     """A report that says another number, with its digest signed again, is not what the records give."""
     path = evidence / "report.md"
