@@ -111,7 +111,7 @@ def _check_reports(
     if wrong and (version := _find_version(build)) != __version__:
         message = f"evalmake {version} wrote the reports, and {__version__} writes them otherwise"
         findings.skip("report", message, *wrong, f"install evalmake {version} to compare their bytes")
-        wrong = _compare_numbers(folder, results)
+        wrong = compare_numbers(folder, results)
     signed = [(gate["address"], gate["met"]) for gate in build.predicate.get("gates") or []]
     if [(gate.address, gate.met) for gate in results.gates] != signed:
         wrong.append("its gates, judged again, are not those that were signed")
@@ -124,8 +124,8 @@ def _check_reports(
     return results
 
 
-def _compare_numbers(folder: EvidenceFolder, results: ResultSet) -> list[str]:
-    """The scores in `report.json` that are not those of the records, whatever else it says."""
+def compare_numbers(folder: EvidenceFolder, results: ResultSet) -> list[str]:
+    """Return the scores in `report.json` that are not those of the records, whatever else it says."""
     try:
         told = {
             (one["name"], score["metric"]): score["value"]
