@@ -49,6 +49,7 @@ def cancel_jobs(chosen: JobSelection) -> int:
         done = [entry for entry, error in zip(entries, errors, strict=True) if not error]
         with workspace.store() as store:
             store.withdraw_reruns(entry.action for entry in done)
+        journal.forget_builds()
     _report(workspace, entries, errors)
     return len(entries)
 

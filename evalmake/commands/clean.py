@@ -34,6 +34,7 @@ def command(file: Path | None) -> int:
             for entry in [entry for entry in journal.entries() if entry.executor == executor_name]:
                 remove_tree(workspace.root / "work" / entry.id)
                 journal.remove(entry.id)
+        journal.forget_builds()
     problems.check()
     click.echo(f"{count} removed" if count else "nothing to clean")
     return 0

@@ -148,7 +148,7 @@ def test_ignored_signals_stay_ignored(bench: Bench) -> None:
         process = bench.start()
     finally:
         signal.signal(signal.SIGHUP, previous)
-    wait_for(lambda: bench.journal() != [])
+    wait_for(lambda: bench.journal_entries() != [])
     process.send_signal(signal.SIGHUP)
     go.touch()
     assert end(process).status == 0

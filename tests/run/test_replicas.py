@@ -146,7 +146,7 @@ def test_found_again(bench: Bench) -> None:
     held(bench, "test -e ROOT/go")
     first = bench.start()
     wait_for(lambda: len(servers(bench)) == 2)
-    wait_for(lambda: len(bench.journal()) == 4)
+    wait_for(lambda: len(bench.journal_entries()) == 4)
     before = servers(bench)
     first.kill()
     first.communicate()

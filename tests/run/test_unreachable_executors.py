@@ -150,7 +150,7 @@ def test_jobs_that_cannot_be_ended(bench: Bench, run: Run) -> None:
     report, _ = run("sleep 1000\n", cancel=1000, fetch=1000)
     assert report.failed == ["tried"]
     assert [(a.status, a.detail) for a in bench.attempts()] == [("failed", "timed out after 100ms")]
-    assert len(bench.journal()) == 1
+    assert len(bench.journal_entries()) == 1
     bench.edit("timeout   = 100ms", "")
     report, _ = run(SCORE)
     assert report.failed == []

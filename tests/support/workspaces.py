@@ -198,6 +198,10 @@ class Bench:
         """The files in the journal, hidden ones, too."""
         return sorted(path.name for path in (self.root / ".evalmake" / "journal").glob("*"))
 
+    def journal_entries(self) -> list[str]:
+        """The entries of jobs in the journal."""
+        return [name for name in self.journal() if name.endswith(".json") and not name.startswith(".")]
+
     def clean(self) -> None:
         """Assert that no process, journal entry or work folder is left, and that the store is whole."""
         assert self.left() == []

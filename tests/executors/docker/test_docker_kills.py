@@ -57,7 +57,7 @@ def test_while_containers_run(contained: Contained) -> None:
     for _ in range(2):
         process = contained.start()
         wait_for(lambda: sum(starts(contained).values()) == 2)
-        wait_for(lambda: len(contained.journal()) == 4)
+        wait_for(lambda: len(contained.journal_entries()) == 4)
         killed(process)
     (contained.shared / "go").touch()
     last = contained.run()
