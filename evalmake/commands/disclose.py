@@ -27,8 +27,7 @@ def command(file: Path | None, evidence: Path, sample: str, evaluation: str, out
     from evalmake.language.atomic_write import write_atomic
 
     try:
-        with open_workspace(file).read_store() as store:
-            found = disclose_samples(evidence, sample, evaluation, store)
+        found = disclose_samples(evidence, sample, evaluation, lambda: open_workspace(file).read_store())
     except BadEvidence as error:
         raise make_error("bad-evidence", f"{evidence}: {error}") from None
     except OSError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from evalmake.evidence import layout
@@ -18,10 +19,12 @@ from evalmake.store.secret import read_secret
 from evalmake.store.store import Store
 
 
-def disclose_samples(path: Path, id: str, evaluation: str, store: Store) -> list[Disclosure]:
+def disclose_samples(
+    path: Path, id: str, evaluation: str, open_store: Callable[[], AbstractContextManager[Store]]
+) -> list[Disclosure]:
     """Return the disclosures of the samples with an id: one of each evaluation that has it, or of `evaluation` alone.
 
-    BadEvidence where the evidence or the store does not have what is needed.
+    The store is opened where the evidence has no texts. BadEvidence where one of them does not have what is needed.
     """
     folder, findings = EvidenceFolder.open(path), Findings()
     build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
@@ -30,7 +33,7 @@ def disclose_samples(path: Path, id: str, evaluation: str, store: Store) -> list
     if not chosen:
         names = ", ".join(one.name for one in evaluations[:5])
         raise BadEvidence(f"there is no evaluation `{evaluation}`: it has {names or 'none'}")
-    found = [disclosure for one in chosen for disclosure in _disclose(folder, one, id, store)]
+    found = [disclosure for one in chosen for disclosure in _disclose(folder, one, id, open_store)]
     if not found:
         raise BadEvidence(f"no sample has the id `{id}`")
     return found
@@ -54,7 +57,9 @@ def verify_disclosure(data: bytes, name: str, keys: Sequence[PublicKey], finding
     findings.judge("texts", changed, f"{len(disclosure.sample)} fields as they were signed")
 
 
-def _disclose(folder: EvidenceFolder, one: SignedEvaluation, id: str, store: Store) -> list[Disclosure]:
+def _disclose(
+    folder: EvidenceFolder, one: SignedEvaluation, id: str, open_store: Callable[[], AbstractContextManager[Store]]
+) -> list[Disclosure]:
     samples = (one.statement.predicate["result"] or {}).get("samples")
     if samples is None:
         return []
@@ -64,9 +69,10 @@ def _disclose(folder: EvidenceFolder, one: SignedEvaluation, id: str, store: Sto
         data = folder.read(name)
         leaves = read_leaves(data)
     else:
-        data = _read_from_store(one, store)
         action = one.statement.predicate["buildDefinition"]["internalParameters"]["action"]
-        redaction = Redaction(tuple(samples["redacted"]), read_secret(store), action)
+        with open_store() as store:
+            data = _read_from_store(one, store)
+            redaction = Redaction(tuple(samples["redacted"]), read_secret(store), action)
         leaves = redaction.redact(data)
     if root_of(leaves) != samples["merkle_root"]:
         raise BadEvidence(f"{one.name}: the samples in the store are not those of the evidence")

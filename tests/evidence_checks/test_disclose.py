@@ -1,0 +1,43 @@
+"""`evalmake disclose` shows one sample of evidence, which anybody verifies by the key alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.evidence_checks.conftest import Made
+from tests.support.workspaces import Bench
+
+
+def test_a_hidden_sample_is_shown_and_proved(made: Made, tmp_path: Path) -> None:
+    """A sample of evidence without texts is disclosed from the store and verified; a changed one is not."""
+    path, key = tmp_path / "sample.json", str(made.bench.root / "audit.pub")
+    done = made.bench.run("disclose", "hidden", "3", "--of", "grid/1", "-o", str(path))
+    assert done.status == 0, done.text
+    assert "What is 3 + 6?" in path.read_text()
+    assert "What is 4 + 7?" not in path.read_text()
+    assert made.bench.run("verify", str(path), "--key", key).status == 0
+    content = json.loads(path.read_text())
+    content["sample"]["target"] = "11"
+    path.write_text(json.dumps(content))
+    changed = made.bench.run("verify", str(path), "--key", key)
+    assert (changed.status, "`target` is not what was signed" in changed.out) == (2, True)
+
+
+def test_evidence_with_texts_needs_no_store(made: Made, evidence: Path) -> None:
+    """Where the texts are in the evidence, whoever has it discloses a sample, without an Evalfile."""
+    elsewhere = Bench(evidence.parent)
+    done = elsewhere.run("disclose", "evidence", "3", "--of", "grid/2")
+    assert done.status == 0, done.text
+    assert json.loads(done.out)["sample"]["id"] == "3"
+
+
+def test_what_cannot_be_shown_is_said(made: Made) -> None:
+    """An id or an evaluation that is not there, and one id of several evaluations, are errors that say so."""
+    for words, said in (
+        (("17", "--of", "grid/1"), "no sample has the id `17`"),
+        (("3", "--of", "grid/9"), "there is no evaluation `grid/9`: it has grid/1, grid/2"),
+        (("3",), "2 samples have the id `3`"),
+    ):
+        ended = made.bench.run("disclose", "hidden", *words)
+        assert (ended.status, said in ended.err) == (2, True), ended.text
