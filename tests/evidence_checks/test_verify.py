@@ -23,7 +23,7 @@ from evalmake.signatures.envelope import open_envelope, seal_envelope
 from evalmake.signatures.keys import read_private_key, read_public_key
 from tests.evidence_checks.conftest import Made, failures
 
-TRIALS = int(os.environ.get("EVALMAKE_TRIALS", "60"))
+TRIALS = int(os.environ.get("EVALMAKE_TRIALS", "16"))
 
 
 def sign_again(made: Made, folder: Path) -> None:

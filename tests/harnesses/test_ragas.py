@@ -1,6 +1,6 @@
 """The `ragas` harness with ragas from PyPI, whose judge is scripted, and its data.
 
-Each run loads ragas for some seconds, so most tasks run with EVALMAKE_ROWS=all alone.
+Ragas takes 600 MB, and each run loads it for some seconds: what runs it does so with EVALMAKE_ROWS=all alone.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def grade(prompt: str) -> str:
     return json.dumps({"statements": verdicts})
 
 
+@weekly
 def test_answers_are_graded_and_a_judge_that_fails_is_no_zero(bench: Bench, ragas: Environment) -> None:
     """(4 + 2) / 8 and 0; where the judge fails, there is no score, and the coverage says so. Then nothing is left."""
     failing = True
