@@ -140,6 +140,8 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
         if jobs_are_left or plan.stale:
             asked = replace(request, words=words)  # those of a saved plan, where there is one
             outcome.add_result(run_stale(asked, workspace, plan, store, emit, secrets, outcome.signed_by))
+        else:
+            workspace.forget_builds()
         _conclude(outcome, store, secrets)
     return outcome
 

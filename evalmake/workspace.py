@@ -209,6 +209,10 @@ class Workspace:
         entries = Journal(self.root / "journal").entries()
         return any(True for _ in entries) or (folders.exists() and any(folders.iterdir()))
 
+    def forget_builds(self) -> None:
+        """Forget what the journal knows of builds that were killed; of those whose jobs run, it is kept."""
+        Journal(self.root / "journal").forget_builds()
+
     def report_path(self, report: Declaration) -> Path:
         """The file of a report: its path is relative to the Evalfile."""
         return self.project.folder / str(report.block.path)

@@ -16,6 +16,7 @@ import pytest
 
 from evalmake.planner.action import ActionResult
 from evalmake.signatures.keys import parse_public_key
+from evalmake.store.journal import Journal
 from tests.support.keys import pem_of
 from tests.support.workspaces import NOBODY, SCORE, SCRIPTED, TRIED, Bench, end, wait_for
 
@@ -133,6 +134,16 @@ def test_attempts_of_a_build_share_a_text(bench: Bench) -> None:
     assert not [*(bench.root / ".evalmake/journal").glob("*.provenance")]
     assert bench.run("verify").status == 0
     assert bench.run("gc").out == "0 entries, 0 bytes freed\n"
+
+
+def test_a_build_that_was_killed_at_its_end(bench: Bench) -> None:
+    """What a killed build left of itself goes with the next build, also where nothing is left to run."""
+    bench.evalfile(TRIED)
+    bench.job(SCORE)
+    assert bench.run().status == 0
+    Journal(bench.root / ".evalmake/journal").keep_provenance("17f-1", b"{}")
+    assert bench.run().out.startswith("nothing to do")
+    assert bench.journal() == []
 
 
 def test_a_cancelled_attempt(bench: Bench) -> None:
