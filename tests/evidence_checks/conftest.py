@@ -12,6 +12,7 @@ import pytest
 from evalmake.evidence_checks.findings import State
 from evalmake.evidence_checks.verify import VerifiedEvidence, verify_evidence
 from evalmake.signatures.keys import KeyPair, make_key_pair, read_public_key
+from tests.support.shared_folders import make_once
 from tests.support.workspaces import Bench, end_processes
 
 EVALFILE = """\
@@ -67,6 +68,10 @@ all: evidence hidden expiring
 """
 
 
+NAMES = ("audit", "second", "other")
+"""Of the keys: the first two sign."""
+
+
 @dataclass(frozen=True)
 class Made:
     """What was made: the workspace, and the keys that sign."""
@@ -87,13 +92,15 @@ def failures(found: VerifiedEvidence) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A build that failed once, ran by an earlier definition, and wrote evidence."""
-    bench = Bench(tmp_path_factory.mktemp("made"))
-    keys = {name: make_key_pair() for name in ("audit", "second", "other")}
-    for name, pair in keys.items():
-        (bench.root / f"{name}.key").write_text(pair.private)
-        (bench.root / f"{name}.key").chmod(0o600)
-        (bench.root / f"{name}.pub").write_text(pair.public)
+    """A build that failed once, ran by an earlier definition, and wrote evidence; nobody may change it."""
+    root = make_once(tmp_path_factory, "evidence", _build)
+    return Made(Bench(root), {name: read_key_pair(root, name) for name in NAMES})
+
+
+def _build(root: Path) -> None:
+    bench = Bench(root)
+    for name in NAMES:
+        write_key_pair(root, name)
     bench.sums(12)
     bench.evalfile(EVALFILE.replace("temperature = 0.7", "temperature = 0.1"))
     bench.job("exit 3\n")
@@ -106,7 +113,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     (bench.root / "ready").touch()
     ended = bench.run()
     assert ended.status == 0, ended.text
-    return Made(bench, keys)
+
+
+def write_key_pair(folder: Path, name: str) -> None:
+    """Make a key pair, and write it as NAME.key and NAME.pub."""
+    pair = make_key_pair()
+    (folder / f"{name}.key").write_text(pair.private)
+    (folder / f"{name}.key").chmod(0o600)
+    (folder / f"{name}.pub").write_text(pair.public)
+
+
+def read_key_pair(folder: Path, name: str) -> KeyPair:
+    """Read a key pair that `write_key_pair` wrote."""
+    public = read_public_key(folder / f"{name}.pub")
+    return KeyPair(public.key_id, (folder / f"{name}.key").read_text(), (folder / f"{name}.pub").read_text())
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from evalmake.evidence_checks.project_copy import write_project
 from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.replay import RecordedReplies
 from evalmake.language.diagnostic import EvalmakeError
-from evalmake.signatures.keys import make_key_pair
-from tests.evidence_checks.conftest import Made
+from tests.evidence_checks.conftest import Made, write_key_pair
 from tests.evidence_checks.test_verify import digests_of
+from tests.support.shared_folders import make_once
 from tests.support.workspaces import Bench, Ended
 
 EVALFILE = """\
@@ -124,8 +124,12 @@ class Measured:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    """Evidence of native tasks of all kinds, whose Evalfile includes one outside of its folder."""
-    above = tmp_path_factory.mktemp("measured")
+    """Evidence of native tasks of all kinds, whose Evalfile includes one from outside; nobody may change it."""
+    bench = Bench(make_once(tmp_path_factory, "measured", _measure) / "project")
+    return Measured(bench, bench.root / "evidence")
+
+
+def _measure(above: Path) -> None:
     (above / ".git").mkdir()
     (above / "common").mkdir()
     (above / "project").mkdir()
@@ -136,14 +140,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     (bench.root / "letters.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (bench.root / "score.py").write_text(SCORER)
     bench.job("""echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json\n""")
-    pair = make_key_pair()
-    (bench.root / "audit.key").write_text(pair.private)
-    (bench.root / "audit.key").chmod(0o600)
-    (bench.root / "audit.pub").write_text(pair.public)
+    write_key_pair(bench.root, "audit")
     bench.evalfile(EVALFILE)
     ended = bench.run()
     assert ended.status == 0, ended.text
-    return Measured(bench, bench.root / "evidence")
 
 
 def found_in(ended: Ended) -> dict[str, Any]:
@@ -275,8 +275,7 @@ def measure_simply(
     bench = Bench(tmp_path / "measured")
     bench.root.mkdir()
     bench.sums(20)
-    (bench.root / "audit.key").write_text(make_key_pair().private)
-    (bench.root / "audit.key").chmod(0o600)
+    write_key_pair(bench.root, "audit")
     flag = str(bench.root / "flag")
     (bench.root / "score.py").write_text(
         f"import os\ndef score(record, reply, target): return 0.5 if os.path.exists({flag!r}) else 1\n"
