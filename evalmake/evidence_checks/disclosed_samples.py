@@ -42,7 +42,12 @@ def disclose_samples(
 def verify_disclosure(data: bytes, name: str, keys: Sequence[PublicKey], findings: Findings) -> None:
     """Check one sample: who signed its evaluation, its place among the samples, and its fields."""
     try:
-        disclosure = Disclosure.from_json(read_json_strictly(data))
+        value = read_json_strictly(data)
+    except ValueError:
+        findings.fail("sample", f"{name} is neither a folder of evidence nor a sample that `evalmake disclose` wrote")
+        return
+    try:
+        disclosure = Disclosure.from_json(value)
         statement = read_statement(name, disclosure.envelope.encode(), layout.EVALUATION_TYPE, keys)
         stated = statement.predicate["result"]["samples"]
         root, count = str(stated["merkle_root"]), int(stated["count"])

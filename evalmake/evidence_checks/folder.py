@@ -15,9 +15,9 @@ from evalmake.evidence.canonical_json import read_json_strictly, to_canonical_js
 from evalmake.signatures.envelope import BadEnvelope, Envelope, open_envelope
 from evalmake.signatures.keys import PublicKey
 
-_LARGEST = 1 << 28
+LARGEST = 1 << 28
 """Bytes of a file that is read as a whole."""
-_MOST_FILES = 1_000_000
+_MOST_FILES, _MOST_LEVELS = 1_000_000, 50
 
 
 class BadEvidence(ValueError):
@@ -48,24 +48,30 @@ class EvidenceFolder:
 
     @classmethod
     def open(cls, path: Path) -> EvidenceFolder:
-        """List a folder; OSError where it cannot be read."""
-        found = cls(path)
-        found._list("")
+        """List a folder; OSError where it cannot be read, BadEvidence where it is too large or too deep."""
+        found, folders = cls(path), [""]
+        while folders:
+            folders += found._list(folders.pop())
         return found
 
-    def _list(self, prefix: str) -> None:
+    def _list(self, prefix: str) -> list[str]:
+        """Note what lies in a folder; return the folders in it."""
+        folders = []
         with os.scandir(self.path / prefix) as entries:
             for entry in sorted(entries, key=lambda one: one.name):
                 name = f"{prefix}{entry.name}"
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):
-                    self._list(f"{name}/")
+                    folders.append(f"{name}/")
                 elif stat.S_ISREG(status.st_mode):
                     self.files[name] = status.st_size
                 else:
                     self.odd.append(name)
-                if len(self.files) > _MOST_FILES:
-                    raise BadEvidence(f"it has more than {_MOST_FILES} files")
+        if len(self.files) + len(self.odd) > _MOST_FILES:
+            raise BadEvidence(f"it has more than {_MOST_FILES} files")
+        if prefix.count("/") > _MOST_LEVELS:
+            raise BadEvidence(f"its folders are nested more than {_MOST_LEVELS} deep")
+        return folders
 
     def has(self, name: str) -> bool:
         """Whether there is a plain file of this name."""
@@ -75,7 +81,7 @@ class EvidenceFolder:
         """Return a file's bytes; BadEvidence where it is missing or too large."""
         if name not in self.files:
             raise BadEvidence(f"{name} is missing")
-        if self.files[name] > _LARGEST:
+        if self.files[name] > LARGEST:
             raise BadEvidence(f"{name} is too large to be read: {self.files[name] >> 20} MiB")
         return (self.path / name).read_bytes()
 

@@ -13,7 +13,7 @@ from evalmake.evidence import layout
 from evalmake.evidence_checks.disclosed_samples import verify_disclosure
 from evalmake.evidence_checks.envelopes import check_expiry, check_files, check_signatures, read_evaluations
 from evalmake.evidence_checks.findings import Findings
-from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, SignedStatement
+from evalmake.evidence_checks.folder import LARGEST, BadEvidence, EvidenceFolder, SignedStatement
 from evalmake.evidence_checks.records import check_records
 from evalmake.evidence_checks.results import check_results
 from evalmake.evidence_checks.samples import check_samples, check_scores
@@ -36,7 +36,10 @@ class VerifiedEvidence:
 def verify_sample(path: Path, keys: Sequence[PublicKey]) -> VerifiedEvidence:
     """Check a file of one sample that was disclosed; OSError where it cannot be read."""
     found = VerifiedEvidence(path)
-    verify_disclosure(path.read_bytes(), path.name, keys, found.findings)
+    if path.stat().st_size > LARGEST:
+        found.findings.fail("sample", f"{path.name} is too large to be a sample: {path.stat().st_size >> 20} MiB")
+    else:
+        verify_disclosure(path.read_bytes(), path.name, keys, found.findings)
     return found
 
 
@@ -44,8 +47,10 @@ def verify_evidence(path: Path, keys: Sequence[PublicKey], now: datetime | None 
     """Check a folder of evidence; OSError where it cannot be read."""
     found = VerifiedEvidence(path)
     findings = found.findings
-    folder = EvidenceFolder.open(path)
     try:
+        folder = EvidenceFolder.open(path)
+        if not folder.has(layout.BUILD):
+            raise BadEvidence(f"it is no folder of evidence: it has no {layout.BUILD}")
         build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, keys)
         if build.predicate.get("version") != layout.VERSION:
             raise BadEvidence(f"it is evidence of version {build.predicate.get('version')}, which is not known here")
@@ -55,7 +60,7 @@ def verify_evidence(path: Path, keys: Sequence[PublicKey], now: datetime | None 
     found.predicate = build.predicate
     try:
         _check_all(folder, build, keys, now or datetime.now(UTC), found)
-    except (TypeError, KeyError, AttributeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         # Whoever signs may sign anything: a statement or a record of another form is not evidence.
         findings.fail("form", f"it does not have the form of evidence: {type(error).__name__}: {error}"[:_LONGEST])
     return found

@@ -20,6 +20,11 @@ def clean(text: str) -> str:
     return _disarm(shown)
 
 
+def clean_line(text: str) -> str:
+    """The same on one line, so that no name or message of others can look like a line of evalmake's."""
+    return clean(text.replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", " "))
+
+
 def clean_log(data: bytes) -> str:
     """Whole lines of a log, likewise; colours are left out, and what overwrites a line begins a new one."""
     text = _COLOUR.sub("", data.decode(errors="replace")).replace("\r\n", "\n").replace("\r", "\n")

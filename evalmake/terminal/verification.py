@@ -8,6 +8,7 @@ from typing import Any
 from evalmake.evidence_checks.findings import Check, State, count
 from evalmake.evidence_checks.verify import VerifiedEvidence
 from evalmake.scoring.numbers import format_estimate
+from evalmake.terminal.safe_text import clean_line
 from evalmake.terminal.tables import align_columns
 
 _MOST_DETAILS = 10
@@ -51,15 +52,15 @@ def _describe(found: VerifiedEvidence) -> str:
         times = [str(run["metadata"][key])[:16].replace("T", " ") for key in ("startedOn", "finishedOn")]
     except (KeyError, TypeError):
         return f"{found.path}"
-    return f"{found.path}: report {report}, run from {times[0]} to {times[1]} UTC by evalmake {version}"
+    return clean_line(f"{found.path}: report {report}, run from {times[0]} to {times[1]} UTC by evalmake {version}")
 
 
 def _render_check(check: Check) -> Iterator[str]:
     mark = check.state.upper() if check.state is State.FAILS else check.state
-    yield f"  {mark:<10} {check.subject:<11} {check.message}"
+    yield f"  {mark:<10} {check.subject:<11} {clean_line(check.message)}"
     shown = check.details[:_MOST_DETAILS]
     for detail in shown:
-        yield f"  {'':<10} {'':<11} {detail}"
+        yield f"  {'':<10} {'':<11} {clean_line(detail)}"
     if more := len(check.details) - len(shown):
         yield f"  {'':<10} {'':<11} and {more} more"
 
@@ -69,7 +70,10 @@ def _render_scores(found: VerifiedEvidence) -> Iterator[str]:
     if found.results is None or not found.results.results:
         return
     rows = [
-        (cell.row, cell.column, cell.metric, format_estimate(cell.average.mean, cell.average.low, cell.average.high))
+        (
+            *map(clean_line, (cell.row, cell.column, cell.metric)),
+            format_estimate(cell.average.mean, cell.average.low, cell.average.high),
+        )
         for cell in found.results.table().cells.values()
     ]
     yield from (f"  {line}" for line in align_columns(rows[:_MOST_ROWS]))
