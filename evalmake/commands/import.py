@@ -65,8 +65,18 @@ def _import_evidence(file: Path | None, evidence: Path, keys: Sequence[Path]) ->
         check_before_import(evidence, [read_public_key(key) for key in keys])
         found = file or find_evalfile(Path.cwd())
         if found is None:
-            found = write_sources(evidence, Path.cwd())
+            found, ready = write_sources(evidence, Path.cwd())
             click.echo(f"wrote {found}")
+            for note in ready.notes:
+                click.echo(note, err=True)
+            if ready.missing:
+                first, *others = ready.missing
+                raise make_error(
+                    "missing-file",
+                    first.what,
+                    notes=[one.what for one in others],
+                    help=[first.todo] if first.todo else [],
+                )
         workspace = Workspace.open(found)
         with exclusive(workspace.store_folder), workspace.store() as store:
             done = import_records(evidence, store)

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalmake.evidence import layout
 from evalmake.evidence_checks.envelopes import read_evaluations
 from evalmake.evidence_checks.findings import Findings, State
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
+from evalmake.evidence_checks.missing_parts import Readiness, complete_project
 from evalmake.evidence_checks.project_copy import write_project
 from evalmake.evidence_checks.records import ProvedEvaluation, check_records
 from evalmake.evidence_checks.sources import read_inputs
@@ -44,9 +46,13 @@ def check_before_import(path: Path, keys: Sequence[PublicKey]) -> None:
         raise BadEvidence(f"it was written without {' and '.join(redacted)}: only what is whole can be a result here")
 
 
-def write_sources(path: Path, folder: Path) -> Path:
-    """Write the Evalfile of evidence, and what it reads, into an empty folder; return the Evalfile."""
-    return write_project(path, read_inputs(path), folder.absolute()).path
+def write_sources(path: Path, folder: Path) -> tuple[Path, Readiness]:
+    """Write the Evalfile of evidence, and what it reads, into an empty folder; return it, and what it lacks there."""
+    inputs, found = read_inputs(path), Readiness()
+    project = write_project(path, inputs, folder.absolute())
+    with TemporaryDirectory(prefix="evalmake-import-") as scratch:
+        complete_project(path, inputs, project, Path(scratch), found)
+    return project.path, found
 
 
 def import_records(path: Path, store: Store) -> ImportedEvidence:

@@ -83,13 +83,7 @@ def check_readiness(
 ) -> Readiness:
     """Plan the project, and find what is missing of what the evaluations need."""
     found = Readiness()
-    try:
-        recorded = open_sources(evidence, scratch)
-    except EvalmakeError as error:
-        _add_problems(error.diagnostics, found)
-        recorded = None
-    unread = _find_unread(recorded, inputs, scratch) if recorded else set()
-    _check_files(evidence, inputs, layout, unread, found)
+    recorded = complete_project(evidence, inputs, layout, scratch, found)
     _describe_surroundings(inputs, found)
     with allowing(layout.root):
         try:
@@ -108,6 +102,23 @@ def check_readiness(
             _describe_changes(graph, recorded[1], found)
         _add_problems(_find_problems(workspace, graph), found)
     return found
+
+
+def complete_project(
+    evidence: Path, inputs: LoadedInputs, layout: ProjectLayout, scratch: Path, found: Readiness
+) -> tuple[Workspace, Graph] | None:
+    """Write what stands for files that no evidence has, and name those that must be put there.
+
+    Return the plan of the sources as they were recorded, if they can be planned.
+    """
+    try:
+        recorded = open_sources(evidence, scratch)
+    except EvalmakeError as error:
+        _add_problems(error.diagnostics, found)
+        recorded = None
+    unread = _find_unread(recorded, inputs, scratch) if recorded else set()
+    _check_files(evidence, inputs, layout, unread, found)
+    return recorded
 
 
 def _check_files(

@@ -145,6 +145,17 @@ def test_a_crate_becomes_results_elsewhere(crate: Made, other: Bench) -> None:
     assert "0 evaluations imported, 2 were there" in other.run("import", folder, "--key", key).out
 
 
+def test_keys_in_files_and_data_that_nothing_reads(made: Made, other: Bench) -> None:
+    """Evidence that a key in a file has signed comes with a stand-in for it, and so the Evalfile loads elsewhere."""
+    folder, key = str(made.bench.root / "evidence"), str(made.bench.root / "audit.pub")
+    done = other.run("import", folder, "--key", key)
+    assert done.status == 0, done.text
+    assert "audit.key is a new key: the private key that signed is in no evidence" in done.err
+    assert "3 evaluations imported" in done.out
+    assert "nothing to do: 3 evaluations up to date" in other.run("grid", "once").out
+    assert (other.root / "audit.key").read_text() != made.keys["audit"].private
+
+
 def test_a_wrong_crate_is_not_imported(crate: Made, other: Bench) -> None:
     """A crate that does not hold, or that another key should have signed, leaves the folder as it was."""
     folder = crate.bench.root / "evidence"
