@@ -17,6 +17,7 @@ from evalmake.planner.graph import ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import METHODS, report_identity
 from evalmake.planner.staleness import Reason, find_valid_records
+from evalmake.project.column_groups import list_groups
 from evalmake.project.key_types import Block
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file, write_signature_file
@@ -178,5 +179,5 @@ def collect_report_results(
         make_item_reader(store.folder),
         make_fact_reader(store),
     )
-    results = replace(results, average_columns=block.average)
+    results = replace(results, groups=tuple(list_groups(block)))
     return results.with_comparisons() if block.compare else results

@@ -5,7 +5,7 @@ Nothing volatile is in it (no durations, no date of writing), so the same result
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,9 +13,11 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.markdown_text import escape
+from evalmake.project.column_groups import GroupForm
 from evalmake.project.key_types import Block
 from evalmake.scoring.comparisons import Difference, Test
 from evalmake.scoring.coverage import coverage_bounds
+from evalmake.scoring.group_average import find_group_columns
 from evalmake.scoring.intervals import Basis, is_binary
 from evalmake.scoring.numbers import count_decimals, format_number, format_percent
 from evalmake.scoring.result_set import (
@@ -51,6 +53,19 @@ BASES: dict[Basis, str] = {
 AVERAGE = (
     "The average counts each column the same. Its interval squares and adds those of the columns, which are given, not"
     " drawn. A row has none if it lacks a column, or if a score is not from 0 to 1 and so on a scale of its own."
+)
+GROUPS: dict[GroupForm, str] = {
+    "average": "{names}: the average of {columns}.",
+    "pooled": "{names}: the average of all items of {columns}: each column weighs as much as it has items.",
+    "best": (
+        "{names}: the best of {columns}, for each row. Luck helps to be the best, so the number is too good on average."
+        " The interval holds the best true score: it has the best lower and the best upper end of the columns'"
+        " intervals, each at the confidence 1 - α/{count} (Bonferroni)."
+    ),
+}
+SHARED = (
+    "Columns that ask the same items are not independent: each item, or cluster of items, counts once, by the"
+    " correlation of what it adds to the columns."
 )
 PAIRED = (
     "A difference is the row minus the baseline, over the items that both have. An item's scores are averaged over its"
@@ -135,16 +150,24 @@ def _count_replies(results: Sequence[Result]) -> list[str]:
 
 
 def _render_scores(results: ResultSet, table: ScoreTable) -> str:
-    head = [results.rows, *table.columns, *["average"] * bool(table.averages)]
-    body = [[row] + [_render_cell(table.cells.get((row, c)), results) for c in table.columns] for row in table.rows]
-    for line in body if table.averages else ():
-        cell = table.averages[line[0]]
-        line.append("–" if cell.average.mean is None else _render_cell(cell, results))
+    head = [results.rows, *table.columns, *(group.name for group in results.groups)]
+    body = [
+        [
+            row,
+            *(_render_cell(table.cells.get((row, column)), results) for column in table.columns),
+            *(_render_group_cell(table.averages[row, group.name], results) for group in results.groups),
+        ]
+        for row in table.rows
+    ]
     return _render_table([head, *body])
 
 
 def _render_cell(cell: TableCell | None, results: ResultSet) -> str:
     return "–" if cell is None else _render_average(cell.average, cell.confidence, results)
+
+
+def _render_group_cell(cell: TableCell, results: ResultSet) -> str:
+    return "–" if cell.average.mean is None else _render_cell(cell, results)
 
 
 def _render_average(average: SeedAverage, confidence: float, results: ResultSet) -> str:
@@ -154,11 +177,18 @@ def _render_average(average: SeedAverage, confidence: float, results: ResultSet)
 
 
 def _render_score_notes(table: ScoreTable) -> str:
-    """What a reader of a headline score must know of it."""
+    """What a reader of a headline score must know of it, and why a row has no average."""
+    told = [
+        (cell, "; ".join(note.text for note in cell.average.notes))
+        for cell in (*table.cells.values(), *table.averages.values())
+    ]
+    lacks = [
+        (cell, f"no {'value' if cell.average.mean is None else 'interval'}: {cell.average.lack}")
+        for cell in table.averages.values()
+        if cell.average.lack
+    ]
     return "\n".join(
-        f"- `{cell.row}`, {escape(cell.column)}: {escape('; '.join(note.text for note in cell.average.notes))}."
-        for cell in table.cells.values()
-        if cell.average.notes
+        f"- `{cell.row}`, {escape(cell.column)}: {escape(text)}." for cell, text in (*told, *lacks) if text
     )
 
 
@@ -325,14 +355,34 @@ def _explain_intervals(results: ResultSet, table: ScoreTable) -> str:
     lines += [text for basis, text in BASES.items() if basis in used]
     if any(value.reported_by for value in pooled):
         lines.append('"as reported by": the harness left no samples, so mean and error are its own.')
-    if table.averages:
-        lines.append(AVERAGE)
+    lines += _explain_groups(results, table)
     if any(one.difference for one in results.row_comparisons):
         lines.append(PAIRED)
         lines += [text for test, text in TESTS.items() if test in tests]
         count = max(one.compared for one in results.row_comparisons)
         lines.append(HOLM.format(count=count, alpha=1 - results.confidence))
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _explain_groups(results: ResultSet, table: ScoreTable) -> Iterator[str]:
+    """What the columns over others are."""
+    for group in results.groups:
+        weights = find_group_columns(group, table.columns)
+        if group.form != "average" or group.weights is not None:
+            yield GROUPS[group.form].format(
+                names=escape(group.name), columns=_list_columns(weights), count=len(weights)
+            )
+    if any(group.form == "average" for group in results.groups):
+        weighted = any(len({*(group.weights or {}).values()}) > 1 for group in results.groups)
+        yield AVERAGE.replace("each column the same", "each column by its weight") if weighted else AVERAGE
+    if any(note.code == "shared" for cell in table.averages.values() for note in cell.average.notes):
+        yield SHARED
+
+
+def _list_columns(weights: Mapping[str, float]) -> str:
+    """`a, b and c`; with the weights `a (2), b (1)` where they differ."""
+    plain = len({*weights.values()}) < 2
+    return ", ".join(escape(name if plain else f"{name} ({weight:g})") for name, weight in weights.items())
 
 
 # --- Text ----------------------------------------------------------------------------------------

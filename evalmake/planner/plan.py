@@ -114,6 +114,8 @@ def digest_graph(graph: Graph, confidence: float | None) -> str:
         hasher.update(f"report {name}\0{report.declaration.plugin}\0{cells}\n".encode())
         block, settings = report.declaration.block, report.declaration.settings
         keys = {key: getattr(block, key) for key in ("path", "rows", "column", "compare")}
+        keys |= {key: value for key in ("average", "pooled", "best") if isinstance(value := getattr(block, key), dict)}
+        keys |= {key: True for key in ("pooled", "best") if getattr(block, key) is True}
         keys["sign"] = _spell_signers(block.sign)
         keys["settings"] = settings.model_dump(mode="json") if settings else {}
         hasher.update(json.dumps([keys, confidence], sort_keys=True).encode())

@@ -9,7 +9,7 @@ from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.staleness import ActionHistory
 
 METHODS = "methods"
-VERSION = 2
+VERSION = 3
 """Of the methods by which a report's intervals, comparisons and gates are computed from the same results."""
 
 
@@ -26,7 +26,7 @@ def report_identity(
         "column": block.column,
         "settings": chosen,
         **({"compare": block.compare} if block.compare else {}),
-        **({"average": True} if block.average else {}),
+        **{key: value for key in ("average", "pooled", "best") if (value := getattr(block, key))},
         **({"sign": list(keys)} if keys else {}),
         "results": digest((node.name, _attempt_of(node, histories.get(node.name))) for node in report.nodes),
         "gates": list(gates),

@@ -10,7 +10,9 @@ from evalmake.language.diagnostic import Diagnostics, EvalmakeError
 from evalmake.language.values import Files, SecretRef
 from evalmake.preflight.context import BuildContext, GraphContext
 from evalmake.preflight.secrets import find_span_of_key
+from evalmake.project.column_groups import list_groups
 from evalmake.project.declarations import Declaration
+from evalmake.project.matrix import Evaluation
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file
 from evalmake.run.signers import find_signer_of_key
 
@@ -75,6 +77,32 @@ def check_report_baselines(context: GraphContext, diagnostics: Diagnostics) -> N
                 about=f"report {name}",
                 notes=[f"its rows are {', '.join(sorted(names))}" if names else "it has no rows"],
             )
+
+
+def check_report_columns(context: GraphContext, diagnostics: Diagnostics) -> None:
+    """A report takes columns together that it has, which only an override may take out."""
+    for name, node in context.graph.reports.items():
+        block, spans = node.declaration.block, node.declaration.fields.spans
+        if context.project.overrides or block.column == "metric":
+            continue
+        columns = {_find_coordinate(one.evaluation, block.column) for one in node.nodes}
+        for group in list_groups(block):
+            for lacking in sorted({*(group.weights or ())} - columns):
+                diagnostics.error(
+                    "unknown-word",
+                    f"`{group.name}` cannot have `{lacking}`: the report has no such column",
+                    (spans.get((group.form, group.name)) or spans[group.form,]).value,
+                    about=f"report {name}",
+                    notes=[f"its columns are {', '.join(sorted(columns))}" if columns else "it has no columns"],
+                )
+
+
+def _find_coordinate(cell: Evaluation, axis: str) -> str:
+    """The value of a cell on an axis of a report's table, as its results have it."""
+    if axis in ("model", "benchmark"):
+        return str(getattr(cell, axis).name)
+    value = cell.eval if axis == "eval" else cell.seed if axis == "seed" else dict(cell.axes).get(axis, "-")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def check_report_formats(context: BuildContext, diagnostics: Diagnostics) -> None:

@@ -31,6 +31,7 @@ from evalmake.preflight.plugins import check_harness_programs, check_plugins
 from evalmake.preflight.ports import check_ports
 from evalmake.preflight.reports import (
     check_report_baselines,
+    check_report_columns,
     check_report_formats,
     check_report_paths,
     check_signing_keys,
@@ -41,6 +42,7 @@ from evalmake.preflight.servers import check_servers
 GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_report_paths,  # no report overwrites an input or another report
     check_report_baselines,  # a report compares with one of its rows
+    check_report_columns,  # and takes together columns that it has
     check_locked_inputs,  # under --locked, all inputs are pinned
     check_evaluation_images,  # the executor of an evaluation runs its image
     check_server_images,  # the executor of a deployment runs its image

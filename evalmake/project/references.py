@@ -17,6 +17,7 @@ from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.inheritance import ParsedDeclaration
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.project import Project
+from evalmake.project.report_columns import check_groups
 from evalmake.project.schema import AXIS_KEYS
 
 
@@ -37,6 +38,7 @@ def check_references(
     for report in project.reports.values():
         _check_coordinates(report, diagnostics)
         _check_baseline(report, project, parsed, diagnostics)
+        check_groups(report, project, diagnostics)
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):

@@ -13,6 +13,7 @@ from evalmake.project.key_types import (
     Arguments,
     Block,
     CacheSize,
+    ColumnGroups,
     Confidence,
     Count,
     Endpoint,
@@ -22,6 +23,7 @@ from evalmake.project.key_types import (
     ModelName,
     Natural,
     Parameters,
+    PlainGroups,
     Rate,
     Real,
     Reference,
@@ -44,6 +46,7 @@ MOST_CELLS = 100_000
 _NO_IMAGE = "no container"
 _ENVIRONMENT = "map of texts, numbers and secrets"
 _HEADERS = "map of texts and secrets"
+_GROUPS = "`true`, or map of lists of columns"
 _COORDINATES = "one of model, benchmark, eval, metric, seed, limit, weights"
 
 
@@ -334,8 +337,17 @@ class Report(Block):
     compare: Word | None = define_key(
         None, "The row that every other row is compared with.", "baseline", type="name of a row"
     )
-    average: bool = define_key(
-        False, "Whether each row also has the average of its columns, each counting the same.", "true"
+    average: ColumnGroups = define_key(
+        False,
+        "Averages of a row over columns, each counting the same or by its weight; `true` is one over all of them.",
+        "{ core = [gsm8k, mmlu], weighted = { gsm8k = 2, mmlu = 1 } }",
+        type=_GROUPS,
+    )
+    pooled: PlainGroups = define_key(
+        False, "Averages of a row over columns, each item counting the same.", "{ core = [gsm8k, mmlu] }", type=_GROUPS
+    )
+    best: PlainGroups = define_key(
+        False, "The best of several columns of a row.", "{ math = [gsm8k-strict, gsm8k-flexible] }", type=_GROUPS
     )
     sign: SigningKeys = define_key(
         (),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
-from evalmake.scoring.column_average import average_columns
+from evalmake.project.column_groups import ColumnGroup
 from evalmake.scoring.comparisons import Difference
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
+from evalmake.scoring.group_average import Column, average_group, find_group_columns
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
 from evalmake.scoring.notes import Note, find_notes
+from evalmake.scoring.result import FIELDS, SECONDS_ON, Result, Scalar, distinct_runs, machine_seconds
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
+from evalmake.scoring.row_settings import find_differences, find_unlike_rows
 from evalmake.scoring.sample_counts import REPEATED
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
@@ -39,67 +41,6 @@ __all__ = [
     "machine_seconds",
 ]
 
-Scalar = str | int | float | bool
-FIELDS = ("model", "benchmark", "eval", "metric")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The scores of one evaluation: one cell of the matrix, one seed."""
-
-    name: str  # its path: "grid/qwen2.5-7b/gsm8k/1"
-    eval: str
-    axes: tuple[tuple[str, Scalar], ...]
-    model: str
-    benchmark: str
-    seed: int
-    metric: str  # the headline one
-    scores: tuple[Score, ...]
-    action: str  # the digest's text
-    attempt: int  # the attempt that counts, from 1
-    attempts: int  # all there were
-    reused: bool  # not run by this build
-    started: str  # ISO 8601, UTC
-    seconds: float
-    usage: Mapping[str, float]  # requests, tokens and seconds, by kind
-    harness: str = ""
-    confidence: float | None = None  # of the eval, where it asks for one of its own
-    settings: Mapping[str, str] = field(default_factory=dict)  # limit, sampling, prompt, adapter, as text
-    facts: Mapping[str, str] = field(default_factory=dict)  # texts of its record
-    seeds: tuple[int, int] = (1, 1)  # of its cell: how many have a result, of how many
-    kind: MetricKind = UNKNOWN_KIND  # scale and direction of the headline metric
-
-    def score(self, metric: str) -> Score | None:
-        """The score of one metric, or None if the harness did not report it."""
-        return next((score for score in self.scores if score.metric == metric), None)
-
-    def coordinate(self, axis: str) -> str:
-        """The value on an axis, or the model, benchmark, eval, metric or seed; "-" if it has none."""
-        value = dict(self.axes).get(axis, "-")
-        if axis in (*FIELDS, "seed"):
-            value = getattr(self, axis)
-        return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-SECONDS_ON = "seconds_on_"
-"""Before a machine's shape, of usage: how long one of that shape was had."""
-
-
-def distinct_runs(results: Iterable[Result]) -> list[Result]:
-    """One result of each run: evaluations that share one were asked, and paid for, once."""
-    return list({(result.action, result.attempt): result for result in results}.values())
-
-
-def machine_seconds(results: Iterable[Result]) -> dict[str, float]:
-    """How long machines were had for these, in seconds, by their shapes, where these are known."""
-    took: dict[str, float] = {}
-    for result in distinct_runs(results):
-        for kind, seconds in result.usage.items():
-            if kind.startswith(SECONDS_ON):
-                shape = kind.removeprefix(SECONDS_ON)
-                took[shape] = took.get(shape, 0.0) + seconds
-    return dict(sorted(took.items()))
-
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
@@ -121,14 +62,11 @@ class ScoreTable:
     columns: tuple[str, ...]
     cells: Mapping[tuple[str, str], TableCell]
     others: tuple[TableCell, ...]  # every metric but the headline one, in the same order
-    averages: Mapping[str, TableCell]  # of each row over its columns, if wanted
+    averages: Mapping[tuple[str, str], TableCell]  # of each row and group of columns, for the report's groups
 
 
-_MOST_SETTINGS = 4  # that a note names
 _OF_SEVERAL = frozenset({"seeds", "items", "models", "fingerprints", "unlike"})
 """Codes of notes that only several results together give reason for."""
-AVERAGE = "average"
-"""The name of the column of averages over the columns."""
 
 
 def read_no_items(result: Result) -> None:
@@ -150,7 +88,7 @@ class ResultSet:
     compare: str = ""  # the row that the others are compared with, by its name
     read_items: Callable[[Result], Sequence[Item] | None] = read_no_items
     row_comparisons: tuple[RowComparison, ...] = ()
-    average_columns: bool = False  # whether each row has the average of its columns
+    groups: tuple[ColumnGroup, ...] = ()  # the columns that each row also has, over others
 
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
         """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
@@ -241,19 +179,45 @@ class ResultSet:
             names = dict.fromkeys(score.metric for result in results for score in result.scores)
             others += [self._cell(row, column, m, results) for m in names if m != headline]
         rows, columns = (tuple(dict.fromkeys(pair[i] for pair in groups)) for i in (0, 1))
-        return ScoreTable(rows, columns, cells, tuple(others), self._average_rows(rows, columns, cells))
+        averages = {
+            (row, group.name): self._average_group(row, group, columns, groups, cells)
+            for row in rows
+            for group in self.groups
+        }
+        return ScoreTable(rows, columns, cells, tuple(others), averages)
 
-    def _average_rows(
-        self, rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[str, str], TableCell]
-    ) -> dict[str, TableCell]:
-        """The average of each row over all columns; one without a value for a row that lacks a column."""
-        averages = {}
-        for row in rows if self.average_columns else ():
-            found = [cells[row, column] for column in columns if (row, column) in cells]
-            alike = len(found) == len(columns) and len({cell.confidence for cell in found}) == 1
-            average = average_columns([cell.average for cell in found]) if alike else SeedAverage(None)
-            averages[row] = TableCell(row, AVERAGE, AVERAGE, average, found[0].confidence)
-        return averages
+    def _average_group(
+        self,
+        row: str,
+        group: ColumnGroup,
+        columns: Sequence[str],
+        groups: Mapping[tuple[str, str], Sequence[Result]],
+        cells: Mapping[tuple[str, str], TableCell],
+    ) -> TableCell:
+        """A row's columns of one group taken together; without a value for a row that lacks one of them."""
+        wanted = find_group_columns(group, columns)
+        found = {name: (cells[row, name], groups[row, name]) for name in wanted if (row, name) in cells}
+        levels = {cell.confidence for cell, _ in found.values()} or {self.confidence}
+        level = min(levels)
+        if lacking := [name for name in wanted if name not in found]:
+            average = SeedAverage(None, lack=f"{', '.join(lacking)} has no result")
+        elif len(levels) > 1:
+            average = SeedAverage(None, lack="the confidence of its columns differs")
+        else:
+            asked = [self._make_column(name, results) for name, (_, results) in found.items()]
+            average = average_group(group.form, asked, list(wanted.values()), level)
+        kinds = {cell.kind for cell, _ in found.values()}
+        kind = kinds.pop() if len(kinds) == 1 else UNKNOWN_KIND
+        return TableCell(row, group.name, group.form, average, level, kind)
+
+    def _make_column(self, name: str, results: Sequence[Result]) -> Column:
+        return Column(
+            name,
+            results[0].metric,
+            tuple(map(self.run_of, results)),
+            results[0].kind,
+            frozenset(result.benchmark for result in results),
+        )
 
     def _cell(self, row: str, column: str, metric: str, results: Sequence[Result]) -> TableCell:
         average, confidence = self.average(metric, results), self.confidence_of(results)
@@ -291,70 +255,3 @@ class ResultSet:
 def _find_kind(metric: str, results: Sequence[Result]) -> MetricKind:
     """What is stated of a metric: of the headline alone."""
     return results[0].kind if metric == results[0].metric else UNKNOWN_KIND
-
-
-def find_unlike_rows(groups: Mapping[tuple[str, str], Sequence[Result]]) -> dict[tuple[str, str], list[Note]]:
-    """A note for each entry of a table whose limit, sampling or prompt is not that of most rows beside it.
-
-    Rows of another benchmark, or with another value of an axis, are unlike by their names and say it there.
-    """
-    alike: dict[Hashable, list[tuple[str, str]]] = {}
-    for place, results in groups.items():
-        named = [pair for pair in results[0].axes if pair[0] not in ("model", "seed")]
-        alike.setdefault((place[1], results[0].benchmark, *named), []).append(place)
-    found: dict[tuple[str, str], list[Note]] = {}
-    for places in alike.values():
-        every = [_settings_of_row(groups[place]) for place in places]
-        for place, differing in zip(places, _list_unlike(every), strict=True):
-            if differing:
-                found[place] = [Note("unlike", f"unlike other rows: {', '.join(differing)}")]
-    return found
-
-
-def _settings_of_row(results: Sequence[Result]) -> dict[str, str]:
-    """What was asked of a model; of its own declaration only the parameters, as it may need its own adapter."""
-    settings = results[0].settings
-    return {
-        name: text
-        for name, text in settings.items()
-        if not name.startswith("the model's ") or name.startswith("the model's adapter.params")
-    }
-
-
-def _list_unlike(rows: Sequence[Mapping[str, str]]) -> list[list[str]]:
-    """For each row, the settings in which it differs from most others: "limit 10 (others 30)"."""
-    texts: list[list[str]] = [[] for _ in rows]
-    for name in dict.fromkeys(name for settings in rows for name in settings):
-        values = [settings.get(name, "none") for settings in rows]
-        for at in _find_odd(values):
-            others = ", ".join(sorted({*values} - {values[at]}))
-            texts[at].append(f"{name} {values[at]} (others {others})")
-    return [
-        [*found[:_MOST_SETTINGS], *([f"{len(found) - _MOST_SETTINGS} more"] if len(found) > _MOST_SETTINGS else [])]
-        for found in texts
-    ]
-
-
-def _find_odd(values: Sequence[str]) -> list[int]:
-    """The places of values that differ from the commonest one; both of two, and the first where none is commonest."""
-    counts = Counter(values).most_common(2)
-    if len(counts) < 2 or len(values) == 2:
-        return list(range(len(values))) if len(counts) == 2 else []
-    if counts[0][1] == counts[1][1]:
-        return [0]
-    return [at for at, value in enumerate(values) if value != counts[0][0]]
-
-
-def find_differences(ours: Sequence[Result], theirs: Sequence[Result]) -> tuple[str, ...]:
-    """What was asked otherwise of the two: "limit 10 against 30"; a setting that one side has not is `none`."""
-    sides = [[result.settings for result in side] for side in (ours, theirs)]
-    names = dict.fromkeys(name for side in sides for settings in side for name in settings)
-    texts = []
-    for name in names:
-        one, other = (", ".join(sorted({settings.get(name, "none") for settings in side})) for side in sides)
-        if one != other:
-            texts.append(f"{name} {one} against {other}")
-    seeds = [sorted({result.seed for result in side}) for side in (ours, theirs)]
-    if len(seeds[0]) != len(seeds[1]):
-        texts.append(f"{len(seeds[0])} seeds against {len(seeds[1])}")
-    return tuple(texts)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from evalmake.project.column_groups import ColumnGroup
 from evalmake.scoring.result_set import Item, Requirement, Result, ResultSet, Run, Score, judge_gate
 from tests.support.results import make_result
 
@@ -92,3 +93,25 @@ def compared() -> ResultSet:
 def nothing() -> ResultSet:
     """A plan none of whose evaluations has a result."""
     return ResultSet("Quickstart", (), (), ("a/1", "a/2"), plan="xxh128:00000001")
+
+
+@pytest.fixture
+def grouped() -> ResultSet:
+    """Two models with columns taken together: by weight, by items, the best, and one that a model lacks."""
+    results = tuple(
+        run(model, benchmark, 1, binary("accuracy", right, scored))
+        for model, benchmark, right, scored in (
+            ("qwen", "gsm8k", 341, 500),
+            ("qwen", "mmlu", 70, 100),
+            ("qwen", "truthful", 30, 60),
+            ("master", "gsm8k", 460, 500),
+            ("master", "mmlu", 81, 100),
+        )
+    )
+    groups = (
+        ColumnGroup("core", "average", {"gsm8k": 1.0, "mmlu": 1.0}),
+        ColumnGroup("weighted", "average", {"gsm8k": 2.0, "truthful": 1.0}),
+        ColumnGroup("items", "pooled", {"gsm8k": 1.0, "mmlu": 1.0}),
+        ColumnGroup("top", "best", {"gsm8k": 1.0, "mmlu": 1.0}),
+    )
+    return ResultSet("Columns taken together", results, (), (), "xxh128:9f31c0ab", groups=groups)

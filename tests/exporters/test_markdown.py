@@ -9,13 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from evalmake.exporters.markdown import MarkdownExporter
+from evalmake.project.column_groups import ColumnGroup
 from evalmake.scoring.result_set import ResultSet
 from tests.support.projects import check_golden
 
 GOLDEN = Path(__file__).with_name("golden")
 
 
-@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing"])
+@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing", "grouped"])
 def test_the_scorecard(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """The file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
     path = tmp_path / "reports" / "scorecard.md"
@@ -64,7 +65,7 @@ def test_a_row_has_the_average_of_its_columns_if_wanted(matrix: ResultSet, tmp_p
     path = tmp_path / "r.md"
     two = [r for r in matrix.results if (r.model, r.benchmark) in {("qwen", "gsm8k"), ("master", "gsm8k")}]
     more = [replace(r, benchmark="math", name=f"{r.name}/math") for r in two if r.model == "qwen"]
-    MarkdownExporter().export(replace(matrix, results=(*two, *more), average_columns=True), path)
+    MarkdownExporter().export(replace(matrix, results=(*two, *more), groups=(ColumnGroup("average", "average"),)), path)
     table = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     assert cells[0] == ["model", "gsm8k", "math", "average"]
