@@ -15,7 +15,7 @@ from evalmake.results import find_headline, make_item_reader
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
-from evalmake.scoring.sample_counts import REPEATED
+from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
@@ -132,7 +132,7 @@ def _runs_by_seed(cells: Iterable[Evaluation], histories: Histories, read_items:
             history.scores,
             partial(read_items, history.action, history.success),
             cell.benchmark.block.harness,
-            history.usage.get(REPEATED) == 0,
+            asks_all_once(history.usage),
         )
         for cell, history in known
         if history and history.success is not None

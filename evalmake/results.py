@@ -19,7 +19,7 @@ from evalmake.planner.staleness import ActionHistory
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.headline import MetricKind, find_metric
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
-from evalmake.scoring.sample_counts import REPLY_KEY, SAMPLES, digest_question
+from evalmake.scoring.sample_counts import REPLY_KEY, SAMPLES, digest_question, read_weight
 from evalmake.store.store import Store
 
 _KEPT = 32
@@ -160,6 +160,8 @@ def _parse_item(line: bytes) -> Item | None:
             None if cluster is None else str(cluster),
             None if reply is None else xxh3_64_hexdigest(str(reply).encode(errors="replace")),
             digest_question(row),
+            read_weight(row),
+            tuple(map(str, row.get("tags") or ())),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

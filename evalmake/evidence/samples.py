@@ -25,9 +25,9 @@ LINE = "line"
 REDACTABLE = ("prompt", "target", "reply")
 _NUMBERS = (
     *("id", "index", "scores", "cluster", "repetition", "tokens_in", "tokens_out", "latency"),
-    *("finish_reason", "cause_kind"),
+    *("finish_reason", "cause_kind", "weight", "tags"),
 )
-"""Fields that hold no text of the data: they stay, whatever is left out."""
+"""Fields that hold no text of a question, or that group samples: they stay, whatever is left out."""
 _FIELDS_OF = {"reply": ("reply", "answer"), "target": ("target",)}
 """What else may stay: other fields hold the prompt, or quote it. Which those are is the harness's affair."""
 

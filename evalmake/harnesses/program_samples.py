@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from evalmake.scoring.item import weighted_mean
 from evalmake.scoring.numbers import format_given, format_number
+from evalmake.scoring.sample_counts import LEAST_WEIGHT, MOST_WEIGHT, read_weight
 from evalmake.scoring.score import Score
 from evalmake.scoring.share_names import describe_impossible_share
 
@@ -29,6 +31,7 @@ class ProgramSamples:
     ids: set[str] = field(default_factory=set)
     values: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """Metric -> the id of an item -> its scores."""
+    weights: dict[str, float] = field(default_factory=dict)
     mistake: str = ""
     lines: int | None = None
     """How many lines there are; None where there is no file."""
@@ -47,8 +50,9 @@ class ProgramSamples:
             if isinstance(row, str):
                 found.odd_lines.append(f"line {number} {row}")
                 continue
-            id, scores = row
+            id, scores, weight = row
             found.ids.add(id)
+            found.weights[id] = weight
             for metric, value in scores.items():
                 if value is None:
                     continue
@@ -99,9 +103,9 @@ class ProgramSamples:
             yield f"{lacking}: they have {', '.join(sorted(self.values))}"
 
     def _mean(self, metric: str) -> float | None:
-        """The mean over items of the means of their scores."""
-        items = [math.fsum(values) / len(values) for values in self.values.get(metric, {}).values()]
-        return math.fsum(items) / len(items) if items else None
+        """The mean over items, by their weights, of the means of their scores."""
+        items = {id: math.fsum(values) / len(values) for id, values in self.values.get(metric, {}).items()}
+        return weighted_mean([*items.values()], [self.weights[id] for id in items]) if items else None
 
 
 def _is_rounded(value: float | None, mean: float) -> bool:
@@ -122,8 +126,8 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
         yield number, line.strip()
 
 
-def _parse_row(line: str) -> tuple[str, Mapping[str, Any]] | str:
-    """The id and scores of a sample, or what is wrong with a line that is none."""
+def _parse_row(line: str) -> tuple[str, Mapping[str, Any], float] | str:
+    """The id, scores and weight of a sample, or what is wrong with a line that is none."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -133,8 +137,12 @@ def _parse_row(line: str) -> tuple[str, Mapping[str, Any]] | str:
     if row.get("id") is None:
         return "has no `id`"
     scores = row.get("scores")
+    try:
+        weight = read_weight(row)
+    except ValueError:
+        return f"has the weight {json.dumps(row['weight'])[:40]}, not a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}"
     if scores is None and row.get("error") is not None:
-        return str(row["id"]), {}
+        return str(row["id"]), {}, weight
     if not isinstance(scores, dict):
         return "has no map `scores`" if scores is not None else 'has no `scores`: write {"id": ..., "scores": {...}}'
-    return str(row["id"]), scores
+    return str(row["id"]), scores, weight

@@ -9,6 +9,8 @@ A row is one request of one item:
      "error": null,             why there is no reply; then there are no scores
      "cause_kind": null,        of what kind the error is (`CauseKind` of scoring/unscored_causes.py); may be absent
      "cluster": null,           shared by items that belong together (one passage, one author)
+     "weight": 2.0,             what the item counts in means; 1 where it is absent
+     "tags": ["geo"],           groups that it belongs to; may be absent
      "target": ..., "reply": "...",
      "tokens_in": 12, "tokens_out": 3, "latency": 0.21 (seconds), "finish_reason": "stop"}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalmake.scoring.distributions import norm_cdf, norm_ppf, t_cdf, two_sided
-from evalmake.scoring.intervals import Interval, mean_se, rule_of_three, t_interval
-from evalmake.scoring.item import grouped_error
+from evalmake.scoring.intervals import Interval, rule_of_three, t_interval
+from evalmake.scoring.item import count_effective, find_influences, grouped_error, weighted_mean
 
 Test = Literal["Tango", "t", "clustered t", "rule of three", "Newcombe", "Welch", "none"]
 
@@ -69,25 +69,32 @@ def tango_score(a_only: int, b_only: int, n: int, delta: float) -> float:
 
 
 def paired_means(
-    differences: Sequence[float], groups: Sequence[Hashable], bounded: bool, confidence: float = 0.95
+    differences: Sequence[float],
+    groups: Sequence[Hashable],
+    bounded: bool,
+    confidence: float = 0.95,
+    weights: Sequence[float] | None = None,
 ) -> Difference:
     """The mean of item differences: Student's t, of G groups of items with G - 1 degrees of freedom.
 
     (Miller, arXiv 2411.00640, section 4.2; clusters by Liang and Zeger 1986.)  Differences of scores that are
     `bounded` to [0, 1] stay in [-1, 1]; if no item differs, the rule of three bounds them.  If all differ by the
-    same, nothing tells how far that may be off.
+    same, nothing tells how far that may be off.  Items with weights have the error of a weighted mean, and as many
+    degrees of freedom as their number is worth (`item`).
     """
-    mean, n, count = mean_se(differences).mean or 0.0, len(differences), len(set(groups))
-    stderr = grouped_error([difference - mean for difference in differences], groups)
+    own = weights or [1.0] * len(differences)
+    mean, n, count = weighted_mean(differences, own), len(differences), len(set(groups))
+    worth = count_effective(count, own)
+    stderr = grouped_error(find_influences(differences, own), groups)
     # Equal differences are a rounding error apart: (0.5 - 0.4) != (0.7 - 0.6).
     noise = 1e-12 * max(1.0, *map(abs, differences))
     if max(map(abs, differences)) <= noise:
-        bound = rule_of_three(count, confidence)
+        bound = rule_of_three(worth, confidence)
         return Difference(0.0, 0.0, (-bound, bound) if bounded else None, 1.0, n, "rule of three")
     if stderr is None or stderr <= noise:
         return Difference(mean, None if stderr is None else 0.0, None, None, n, "none")
-    p = 2 * t_cdf(-abs(mean) / stderr, count - 1)
-    low, high = t_interval(mean, stderr, count - 1, confidence)
+    p = 2 * t_cdf(-abs(mean) / stderr, worth - 1)
+    low, high = t_interval(mean, stderr, worth - 1, confidence)
     interval = (max(-1.0, low), min(1.0, high)) if bounded else (low, high)
     return Difference(mean, stderr, interval, p, n, "t" if count == n else "clustered t")
 

@@ -97,10 +97,10 @@ def item_interval(found: ItemMean, confidence: float) -> tuple[Interval | None, 
     if found.stderr is None:
         return None, "none"
     if found.lowest >= 0 and found.highest <= 1:
-        return bounded_interval(found.mean, found.stderr, found.groups, confidence), "bounded"
+        return bounded_interval(found.mean, found.stderr, found.effective, confidence), "bounded"
     if found.stderr == 0:
         return None, "none"  # equal scores prove no certainty
-    return t_interval(found.mean, found.stderr, found.groups - 1, confidence), "mean"
+    return t_interval(found.mean, found.stderr, found.effective - 1, confidence), "mean"
 
 
 def explain_lack(found: ItemMean) -> str:
@@ -118,18 +118,19 @@ def proportion_interval(found: ItemMean, confidence: float) -> Interval | None:
 
     n_eff = min(answers, p (1 - p) / SE^2), with the t quantile of G - 1 degrees of freedom for z, because
     the size is itself an estimate.  Scores that are all equal say nothing of how much seeds or clusters
-    agree: then every group counts once.
+    agree: then every group counts once.  Items of unequal weight count as Kish says (`item.count_effective`).
     """
-    p, groups = found.mean, found.groups
-    if found.answers == groups or not found.stderr:
+    p, groups = found.mean, found.effective
+    if (found.answers == groups and not found.weighted) or not found.stderr:
         # A single cluster says nothing, a single item its little.
-        return None if found.clustered and groups < 2 else wilson(p * groups, groups, confidence)
+        return None if found.clustered and found.groups < 2 else wilson(p * groups, groups, confidence)
     # Not more than there are answers to different questions.
-    n = min(found.answers * found.distinct / found.items, p * (1 - p) / found.stderr**2)
+    share = found.effective / found.groups
+    n = min(found.answers * found.distinct / found.items * share, p * (1 - p) / found.stderr**2)
     return wilson(p * n, n, confidence, groups - 1)
 
 
-def bounded_interval(mean: float, stderr: float, n: int, confidence: float) -> Interval:
+def bounded_interval(mean: float, stderr: float, n: float, confidence: float) -> Interval:
     """The interval of scores in [0, 1] that are not all 0 or 1: judges' grades, F1.
 
     Wilson's at n_eff = n m (1 - m) / s^2, with the t quantile of n - 1 degrees of freedom.  Few scores
@@ -176,7 +177,7 @@ def t_interval(mean: float, stderr: float, df: float, confidence: float = 0.95) 
     return mean - half, mean + half
 
 
-def rule_of_three(n: int, confidence: float = 0.95) -> float:
+def rule_of_three(n: float, confidence: float = 0.95) -> float:
     """The one-sided upper bound of a rate of which n trials showed none: 1 - (1 - confidence)^(1/n).
 
     (Hanley and Lippman-Hand 1983; about 3/n at 95 %.)

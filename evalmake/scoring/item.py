@@ -7,9 +7,14 @@ run s, the value is the mean of the M_s, and what item i adds to it is
     u_i = mean over the runs of (y_is - M_s) n / n_s          (0 where the run has no score of it)
 
 so that SE^2 = G/(G-1) sum_g (sum_{i in g} u_i)^2 / n^2, the cluster-robust variance of Liang and Zeger (1986)
-with its small-sample factor. A group g is a declared cluster, or else the items that ask the same (rows that
-repeat a question are no new questions), or else a single item. For single items and no gaps this is
-sd(m_i) / sqrt(n), with m_i the mean of item i over its runs (Miller, arXiv 2411.00640, sections 3.1 and 4.2).
+with its small-sample factor. Where items have weights w_i, M_s is sum w_i y_is / sum w_i, and n_s is n_w = sum w_i over
+the scored items: u_i has the factor w_i n / n_w. That is the linearised variance of a ratio of two sums (Woodruff 1971;
+Binder 1983 for clusters). Unequal weights make a sample smaller: by Kish (1965), G groups count as G / (1 + cv^2), with
+cv the coefficient of variation of the weights.
+
+A group g is a declared cluster, or else the items that ask the same (rows that repeat a question are no new
+questions), or else a single item. For single items and no gaps this is sd(m_i) / sqrt(n), with m_i the mean of item i
+over its runs (Miller, arXiv 2411.00640, sections 3.1 and 4.2).
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ class Item(NamedTuple):
     cluster: str | None = None
     reply: str | None = None  # or a hash of it
     question: str = ""  # a hash of what was asked, if known: the same for copies of a record that differ in their ids
+    weight: float = 1.0
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,16 @@ class ItemMean:
     distinct: int  # items that ask something else
     answers: int  # scores, over runs and repetitions
     groups: int  # independent ones: clusters, or distinct items
+    effective: float  # groups of equal weight that would tell as much
     clustered: bool  # whether clusters were declared
     lowest: float
     highest: float
     binary: bool  # whether every single score is 0 or 1
+
+    @property
+    def weighted(self) -> bool:
+        """Whether items have unequal weights."""
+        return self.effective != self.groups
 
 
 @dataclass(slots=True)
@@ -58,6 +71,7 @@ class Answers:
     values: list[float]
     cluster: str | None
     question: str
+    weight: float = 1.0
 
     @property
     def group(self) -> Hashable:
@@ -71,7 +85,7 @@ def collect_answers(runs: Iterable[Sequence[Item]], metric: str) -> dict[Key, An
     for items in runs:
         for item in items:
             question = item.question or item.content or item.id
-            answers = found.setdefault((item.id, item.content), Answers([], item.cluster, question))
+            answers = found.setdefault((item.id, item.content), Answers([], item.cluster, question, item.weight))
             if metric in item.scores:
                 answers.values.append(item.scores[metric])
     return found
@@ -83,14 +97,16 @@ def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | Non
     if not tables or not all(tables):
         return None
     means = [{key: _mean(one.values) for key, one in table.items()} for table in tables]
-    run_means = [_mean(list(table.values())) for table in means]
     asked = {key: one for table in tables for key, one in table.items()}
+    equal = len({one.weight for one in asked.values()}) == 1
+    weights = [{key: 1.0 if equal else one.weight for key, one in table.items()} for table in tables]
+    run_means = [weighted_mean([*one.values()], [*own.values()]) for one, own in zip(means, weights, strict=True)]
     n = len(asked)
     influences = dict.fromkeys(asked, 0.0)
-    for table, run_mean in zip(means, run_means, strict=True):
-        weight = n / len(table) / len(tables)
+    for table, own, run_mean in zip(means, weights, run_means, strict=True):
+        factor = n / math.fsum(own.values()) / len(tables)
         for key, value in table.items():
-            influences[key] += (value - run_mean) * weight
+            influences[key] += (value - run_mean) * factor * own[key]
     groups = [one.group for one in asked.values()]
     scores = [value for table in tables for one in table.values() for value in one.values]
     error = grouped_error(list(influences.values()), groups)
@@ -102,6 +118,7 @@ def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | Non
         distinct=len({one.question for one in asked.values()}),
         answers=len(scores),
         groups=len(set(groups)),
+        effective=count_effective(len(set(groups)), [one.weight for one in asked.values()]),
         clustered=any(one.cluster is not None for one in asked.values()),
         lowest=min(scores),
         highest=max(scores),
@@ -121,10 +138,39 @@ def grouped_error(influences: Sequence[float], groups: Sequence[Hashable]) -> fl
     return math.sqrt(count / (count - 1) * squares) / len(influences)
 
 
-def clustered_se(values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
-    """The cluster-robust standard error of a mean of values; None below two clusters."""
-    mean = _mean(values) if values else 0.0
-    return grouped_error([value - mean for value in values], clusters)
+def clustered_se(
+    values: Sequence[float], clusters: Sequence[Hashable], weights: Sequence[float] | None = None
+) -> float | None:
+    """The cluster-robust standard error of a mean of values, which may have weights; None below two clusters."""
+    return grouped_error(find_influences(values, weights), clusters)
+
+
+def find_influences(values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
+    """What each value adds to the sum of which their mean is the n-th part, linearised where they have weights."""
+    if weights is None or len(set(weights)) < 2:
+        mean = _mean(values) if values else 0.0
+        return [value - mean for value in values]
+    mean, factor = weighted_mean(values, weights), len(values) / math.fsum(weights)
+    return [(value - mean) * factor * weight for value, weight in zip(values, weights, strict=True)]
+
+
+def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
+    """The mean of values, each by its weight; equal weights are none."""
+    if len(set(weights)) < 2:
+        return _mean(values)
+    products = [value * weight for value, weight in zip(values, weights, strict=True)]
+    # A mean of equal values, and of those at an end of the scale, does not leave them by rounding.
+    return min(max(math.fsum(products) / math.fsum(weights), min(values)), max(values))
+
+
+def count_effective(groups: int, weights: Sequence[float]) -> float:
+    """How many groups of equal weight tell as much: G / (1 + cv^2), at least 2 of two groups or more (Kish 1965)."""
+    if len(set(weights)) < 2:
+        return groups
+    most = max(weights)
+    shares = [weight / most for weight in weights]
+    design_effect = len(shares) * math.fsum(share * share for share in shares) / math.fsum(shares) ** 2
+    return max(float(min(groups, 2)), groups / max(design_effect, 1.0))
 
 
 def find_repeated_runs(runs: Sequence[Sequence[Item]]) -> list[int]:

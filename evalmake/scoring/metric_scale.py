@@ -109,6 +109,9 @@ def fill_unscored(run: Run, metric: str, value: float) -> Run:
     filled = replace(score, value=overall, stderr=stderr, scored=total, unscored=0, clusters=None)
     items = run.items(metric)
     complete = None if items is None else _fill_items(items, metric, value, unscored)
+    estimate = average_items([complete], metric) if complete else None
+    if estimate and estimate.weighted:
+        filled = replace(filled, value=estimate.mean, stderr=estimate.stderr)
     scores = tuple(filled if one.metric == metric else one for one in run.scores)
     return Run(scores, lambda: complete, run.harness)
 

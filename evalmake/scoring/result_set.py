@@ -16,7 +16,7 @@ from evalmake.scoring.notes import Note, find_notes
 from evalmake.scoring.result import FIELDS, SECONDS_ON, Result, Scalar, distinct_runs, machine_seconds
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
 from evalmake.scoring.row_settings import find_differences, find_unlike_rows
-from evalmake.scoring.sample_counts import REPEATED
+from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
 
@@ -122,7 +122,7 @@ class ResultSet:
 
     def run_of(self, result: Result) -> Run:
         """What comparisons and averages know of a result."""
-        distinct = result.usage.get(REPEATED) == 0
+        distinct = asks_all_once(result.usage)
         return Run(result.scores, partial(self.read_items, result), result.harness, distinct)
 
     def with_comparisons(self) -> ResultSet:

@@ -113,13 +113,13 @@ def _compare_items(
 ) -> Difference:
     """Tango's interval and test of 0/1 scores asked once, else t on the differences of the items."""
     a, b = ([math.fsum(side[key].values) / len(side[key].values) for key in common] for side in (ours, theirs))
-    groups = [ours[key].group for key in common]
-    if len(set(groups)) == len(common) and all(value in (0, 1) for value in (*a, *b)):
+    groups, weights = ([getattr(ours[key], name) for key in common] for name in ("group", "weight"))
+    if len(set(weights)) == 1 and len(set(groups)) == len(common) and all(value in (0, 1) for value in (*a, *b)):
         a_only = sum(x > y for x, y in zip(a, b, strict=True))
         b_only = sum(x < y for x, y in zip(a, b, strict=True))
         return paired_proportions(a_only, b_only, len(common), confidence)
     bounded = all(0 <= value <= 1 for side in (ours, theirs) for key in common for value in side[key].values)
-    return paired_means([x - y for x, y in zip(a, b, strict=True)], groups, bounded, confidence)
+    return paired_means([x - y for x, y in zip(a, b, strict=True)], groups, bounded, confidence, weights)
 
 
 def _compare_unpaired(

@@ -15,6 +15,7 @@ from evalmake.model_reply.token_limit import asks_for_one_token
 from evalmake.scoring.unscored_causes import NO_CAUSE, UNSCORED, Cause, describe_cause
 
 SAMPLES = "samples.jsonl"
+LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 1e9
 REPEATED = "items_repeated"
 """In the usage: how many items have the content of an earlier one."""
 SAME_ID = "ids_repeated"
@@ -23,6 +24,8 @@ TIES = "ties"
 """In the usage: how many samples have several likeliest options."""
 WITHOUT_ANSWER = "replies_without_answer"
 """In the usage: how many replies have text, and nothing in it that the scorer or `extract` takes for an answer."""
+WEIGHTED = "samples_weighted"
+"""In the usage: how many samples have a weight other than 1."""
 QUESTION_KEY, REPLY_KEY = "question_key", "reply_key"
 """Fields of a sample without texts: what stands for the digest of its question, and of its reply."""
 _FINISHES = {
@@ -81,6 +84,8 @@ class SampleCounts:
         self._add_reply(row)
         self._add_id(row)
         self._add_item(row)
+        if row.get("weight", 1) != 1:
+            self.counts[WEIGHTED] += 1
 
     def _add_cause(self, row: Mapping[str, Any]) -> None:
         """Count why the sample has no score, if it has none."""
@@ -124,6 +129,24 @@ class SampleCounts:
             return
         self.counts[REPEATED] += content in self._items
         self._items.add(content)
+
+
+def asks_all_once(usage: Mapping[str, float]) -> bool:
+    """Whether it is known that no question repeats and all weigh the same: then counts tell all of 0/1 scores."""
+    return usage.get(REPEATED) == 0 and not usage.get(WEIGHTED)
+
+
+def read_weight(row: Mapping[str, Any]) -> float:
+    """The weight of a sample, 1 where it has none; ValueError for one that weighs nothing, or more than can be."""
+    weight = row.get("weight", 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not is_weight(weight):
+        raise ValueError(f"the weight is {weight!r}")
+    return float(weight)
+
+
+def is_weight(number: float) -> bool:
+    """Whether a number can be a weight: sums of such numbers and of their squares stay exact enough."""
+    return LEAST_WEIGHT <= number <= MOST_WEIGHT
 
 
 def digest_question(row: Mapping[str, Any]) -> str:

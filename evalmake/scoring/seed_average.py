@@ -211,7 +211,7 @@ def pool_runs(metric: str, runs: Iterable[Run], is_share: bool = False) -> Pool 
     return Pool(
         found.mean,
         found.stderr,
-        found.groups - 1,
+        found.effective - 1,
         len(items) - len(repeated),
         _count_samples(scores),
         _measure_spread(scores),
@@ -242,6 +242,10 @@ def _describe_items(found: ItemMean, runs: int, repeated: int) -> Iterable[Note]
     if found.clustered and found.groups > 1:
         few = ": few, so the interval is itself uncertain" if found.groups < FEW_CLUSTERS else ""
         yield Note("clusters", f"{found.groups} clusters{few}")
+    if found.weighted:
+        units = "clusters" if found.clustered else "items"
+        told = f"weighted: {found.groups} {units} tell as much as {found.effective:.3g} of equal weight"
+        yield Note("weights", told)
 
 
 def _count_samples(scores: Sequence[Score]) -> int:

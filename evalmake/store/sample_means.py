@@ -11,8 +11,9 @@ from enum import Enum
 from typing import Any
 
 from evalmake.scoring.intervals import mean_se
-from evalmake.scoring.item import clustered_se
+from evalmake.scoring.item import clustered_se, weighted_mean
 from evalmake.scoring.numbers import is_nearly_equal
+from evalmake.scoring.sample_counts import read_weight
 from evalmake.scoring.score import Score
 
 
@@ -51,10 +52,10 @@ def compare_scores(scores: Sequence[Score], samples: bytes) -> list[Comparison]:
     return [_compare(score, rows) for score in scores if score.value is not None]
 
 
-def _compare(score: Score, rows: Sequence[tuple[str, str | None, dict[str, float]]]) -> Comparison:
+def _compare(score: Score, rows: Sequence[tuple[str, str | None, float, dict[str, float]]]) -> Comparison:
     """A score is the mean of its samples if it has their standard error, or is their mean."""
     value = score.value or 0.0
-    values = [(id, cluster, found[score.metric]) for id, cluster, found in rows if score.metric in found]
+    values = [(id, group, weight, found[score.metric]) for id, group, weight, found in rows if score.metric in found]
     estimates = list(_estimates(values))
     if any(value == mean for mean, _ in estimates):
         return Comparison(score.metric, Agreement.EXACT)
@@ -68,33 +69,38 @@ def _compare(score: Score, rows: Sequence[tuple[str, str | None, dict[str, float
     return Comparison(score.metric, Agreement.UNKNOWN)
 
 
-def _read_rows(samples: bytes) -> Iterator[tuple[str, str | None, dict[str, float]]]:
-    """Id, cluster and scores of each row; a program may write lines that are none."""
+def _read_rows(samples: bytes) -> Iterator[tuple[str, str | None, float, dict[str, float]]]:
+    """Id, cluster, weight and scores of each row; a program may write lines that are none."""
     for line in samples.split(b"\n"):
         try:
             row: Any = json.loads(line)
             scores = {str(name): float(value) for name, value in row["scores"].items() if value is not None}
             cluster = row.get("cluster")
-            yield str(row["id"]), None if cluster is None else str(cluster), scores
+            yield str(row["id"]), None if cluster is None else str(cluster), read_weight(row), scores
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             continue
 
 
-def _estimates(values: Sequence[tuple[str, str | None, float]]) -> Iterator[tuple[float, float | None]]:
+def _estimates(values: Sequence[tuple[str, str | None, float, float]]) -> Iterator[tuple[float, float | None]]:
     """Mean and standard error of the items, and of the rows: a harness averages an item's repetitions or does not."""
     items: dict[str, list[float]] = defaultdict(list)
     clusters: dict[str, str | None] = {}
-    for id, cluster, value in values:
+    weights: dict[str, float] = {}
+    for id, cluster, weight, value in values:
         items[id].append(value)
-        clusters[id] = cluster
+        clusters[id], weights[id] = cluster, weight
     averages = [math.fsum(found) / len(found) for found in items.values()]
     of_items = [clusters[id] or id for id in items]
-    for numbers, groups in (
-        (averages, of_items),
-        ([value for *_, value in values], [cluster or id for id, cluster, _ in values]),
+    of_rows = [cluster or id for id, cluster, *_ in values]
+    for numbers, groups, own in (
+        (averages, of_items, list(weights.values())),
+        ([value for *_, value in values], of_rows, [weight for _, _, weight, _ in values]),
     ):
         estimate = mean_se(numbers)
         if estimate.mean is None:
+            continue
+        if len(set(own)) > 1:
+            yield weighted_mean(numbers, own), clustered_se(numbers, groups, own)
             continue
         yield estimate.mean, estimate.stderr
         yield estimate.mean, clustered_se(numbers, groups)

@@ -110,6 +110,14 @@ class NativeHarness:
         cluster: str | None = define_key(
             None, "The field that groups records that belong together, for honest intervals.", '"document"'
         )
+        weight: str | None = define_key(
+            None, "What a record counts in means: a number in a field.", '"{weight}"', unset="each counts the same"
+        )
+        tags: str | Texts | None = define_key(
+            None,
+            "Groups that a record belongs to, which reports can show: a field with a text or a list, or several.",
+            '"{topic}"',
+        )
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""

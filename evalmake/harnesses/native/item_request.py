@@ -116,4 +116,6 @@ def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any
         judge=verdict.judge,
         cause_kind=verdict.cause_kind,
         refused=facts.get("refused"),
+        weight=None if item.weight == 1 else item.weight,
+        tags=item.tags or None,
     )

@@ -11,6 +11,7 @@ from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
 from evalmake.harnesses.native.record_filter import filter_records
+from evalmake.harnesses.native.record_weight import read_tags, read_weight
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
@@ -38,6 +39,8 @@ class Item:
     marks: tuple[str, ...]
     right: frozenset[int]
     cluster: str | None
+    weight: float
+    tags: tuple[str, ...]
     question: str
     content: str
 
@@ -99,8 +102,8 @@ def build_examples(task: Task, api: str) -> list[Example]:
             records += read_files(task.folder, [one], task.paths)
         else:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
-    # Examples may lack the fields of `id`, `cluster` and `rubric`, and nothing uses these.
-    plain = replace(task, id=None, cluster=None, rubric=None)
+    # Examples may lack the fields of these keys, and nothing uses them.
+    plain = replace(task, id=None, cluster=None, rubric=None, weight=None, tags=())
     items = build_items(plain, api, _number_records(records)) if records else []
     if task.fewshot is not None and task.fewshot > len(items):
         raise TaskError(Mistake(f"fewshot is {task.fewshot}, but there are only {len(items)} examples", "fewshot"))
@@ -173,7 +176,7 @@ def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
     A system message and a rubric may be the same for all, but not if they have fields in doubled braces only.
     """
     mistakes = []
-    for key in ("prompt", "target", "choices", "system", "rubric"):
+    for key in ("prompt", "target", "choices", "weight", "system", "rubric"):
         template = getattr(task, key)
         for record in first if isinstance(template, Template) and not template.fields else ():
             if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
@@ -229,6 +232,8 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         marks=options if cloze else tuple(LETTERS[: len(options)]),
         right=right,
         cluster=None if task.cluster is None else _read_name("cluster", task.cluster, record),
+        weight=read_weight(task, data),
+        tags=read_tags(task, data),
         question=digest_question(_fill_prompt(task, data, ""), options),
         content=digest_content(data, task.id),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ class Sample:
     """One line of samples.jsonl. It failed if `error` is set, and `cause_kind` then; it is unscored without `scores`.
 
     Of a reply that is a refusal, `refused` is true: its text is not scored but by a judge.
-    `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent.
+    `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent, and `weight` is
+    None where it is 1.
     """
 
     id: str
@@ -42,6 +43,8 @@ class Sample:
     judge: str | None = None
     cause_kind: CauseKind | None = None
     refused: bool | None = None
+    weight: float | None = None
+    tags: Sequence[str] | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
@@ -53,7 +56,7 @@ class Sample:
 
 
 NAMES = tuple(one.name for one in fields(Sample))
-_OPTIONAL = ("judge", "cause_kind", "refused")
+_OPTIONAL = ("judge", "cause_kind", "refused", "weight", "tags")
 
 
 class SampleLog:

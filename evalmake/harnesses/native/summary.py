@@ -21,7 +21,7 @@ class Tally:
     tokens_out: int = 0
     errors: int = 0
     truncated: int = 0
-    values: dict[str, list[tuple[int, float, str | None]]] = field(default_factory=dict)
+    values: dict[str, list[tuple[int, float, str | None, float]]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, sample: Sample) -> None:
@@ -35,7 +35,7 @@ class Tally:
             return
         self.scored += 1
         for metric, value in sample.scores.items():
-            self.values.setdefault(metric, []).append((sample.index, value, sample.cluster))
+            self.values.setdefault(metric, []).append((sample.index, value, sample.cluster, sample.weight or 1.0))
 
     def metric(self, default: str) -> str:
         """The headline metric: `default` if it was scored, else the first in the data."""
@@ -66,21 +66,23 @@ class Tally:
         rows = sorted(self.values.get(metric, []), key=lambda row: row[0])
         clusters = [row[2] or f"#{row[0]}" for row in rows]  # an item without a cluster is one of its own
         clustered = any(row[2] for row in rows)
-        found = estimate_mean([row[1] for row in rows], clusters if clustered else None)
+        found = estimate_mean([row[1] for row in rows], clusters if clustered else None, [row[3] for row in rows])
         counted = {"clusters": len(set(clusters))} if clustered else {}
         return {**found, "scored": len(rows), "unscored": self.total - len(rows), **counted}
 
 
-def estimate_mean(values: Sequence[float], clusters: Sequence[str | None] | None) -> dict[str, float | None]:
+def estimate_mean(
+    values: Sequence[float], clusters: Sequence[str | None] | None, weights: Sequence[float]
+) -> dict[str, float | None]:
     """Estimate mean, standard error and 95 % interval; None for what cannot be estimated.
 
-    Clustered items have the cluster-robust standard error.
+    Clustered items have the cluster-robust standard error, and weighted ones that of a weighted mean.
     """
     from evalmake.scoring.intervals import item_interval
     from evalmake.scoring.item import Item, average_items
 
     grouped = clusters if clusters is not None else [None] * len(values)
-    items = [Item(str(at), "", {"": value}, grouped[at]) for at, value in enumerate(values)]
+    items = [Item(str(at), "", {"": value}, grouped[at], weight=weights[at]) for at, value in enumerate(values)]
     found = average_items([items], "")
     if found is None:
         return dict.fromkeys(("value", "stderr", "low", "high"))

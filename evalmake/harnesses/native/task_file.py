@@ -47,6 +47,8 @@ class Task:
     judge_format: str
     id: str | None
     cluster: str | None
+    weight: Template | None
+    tags: tuple[Template, ...]
     paths: Mapping[str, str]
     """File name -> the path by which the user knows the file, for messages."""
 
@@ -131,6 +133,8 @@ class _Reader:
             judge_format=self.one_of("judge_format", ("text", "json")),
             id=self.text("id"),
             cluster=self.text("cluster"),
+            weight=self.template("weight"),
+            tags=self.templates("tags"),
             paths=self.paths(),
         )
         self.check_together(task)
@@ -228,6 +232,15 @@ class _Reader:
             return tuple(self.parsed(one, "choices") for one in value)
         self.wrong("choices: expected a template or a list of templates")
         return None
+
+    def templates(self, key: str) -> tuple[Template, ...]:
+        """Read a template, or a list of them."""
+        value = self.data.get(key)
+        listed = [value] if isinstance(value, str) else value or []
+        if isinstance(listed, list) and all(isinstance(one, str) for one in listed):
+            return tuple(self.parsed(one, key) for one in listed)
+        self.wrong(f"{key}: expected a template or a list of templates")
+        return ()
 
     def scorer(self) -> str:
         """Read the scorer's name; the default is `choice` with choices, else `exact`."""
