@@ -139,9 +139,9 @@ class _Formatter:
                 return self._format_block(f"defaults {node.kind.text}", node, node.kind.end, indent)
             case tree.Declaration():
                 head = f"{node.kind.text} {node.name.text}"
-                if node.parent:
-                    head += f" from {node.parent.text}"
-                return self._format_block(head, node, (node.parent or node.name).end, indent)
+                if node.parents:
+                    head += f" from {', '.join(parent.text for parent in node.parents)}"
+                return self._format_block(head, node, node.head_end, indent)
         raise AssertionError(node)  # a variable is formatted with its run
 
     def _format_statement(self, node: tree.Statement, indent: int) -> str:

@@ -8,6 +8,12 @@ from collections.abc import Callable
 from evalmake.language.diagnostic import Diagnostic, closest_name, make_diagnostic
 from evalmake.language.error_position import KINDS, ErrorPosition
 
+NO_VARIABLES = (
+    "a name is written out, so that an override cannot change what a target is; an axis makes a cell for each value,"
+    " such as `model in MODELS`"
+)
+"""Help for a name that holds a variable."""
+_VALUE = r"[^\s,{}\[\]#]+"
 TOP_LEVEL_WORDS = (*KINDS, "defaults", "settings", "include")
 
 
@@ -51,10 +57,10 @@ def _explain_assignment(at: ErrorPosition) -> Diagnostic | None:
     if not found or _stands_in_comparison(at):
         return None
     start = at.line_start + max(0, at.start - at.line_start - 1) + found.start()
-    knob = "every UPPER_CASE name can be overridden on the command line"
+    knob = "" if at.open else "; every UPPER_CASE name can be overridden on the command line"
     return make_diagnostic(
         "one-assignment",
-        f"an Evalfile has one assignment, `=`; {knob}",
+        f"an Evalfile has one assignment, `=`{knob}",
         at.source.span(start, start + len(found[0])),
         "write `=`",
     )
@@ -77,6 +83,13 @@ def _explain_bad_name(at: ErrorPosition) -> Diagnostic | None:
     start = at.start
     if at.adjacent and at.previous.text[:1].isupper():
         start = at.previous.start
+    if with_variable := re.match(r"[\"']?[\w.-]*\$\{?[A-Za-z]", at.source.text[start:]):
+        bare = with_variable[0][0] not in "\"'"
+        begin = at.previous.start if bare and at.adjacent else start
+        found = re.match(r"[\"']?[\w.$-]+(\{[^}\n]*\}[\w.$-]*)*[\"']?", at.source.text[begin:])
+        text = found[0] if found else with_variable[0]
+        span = at.source.span(begin, begin + len(text))
+        return make_diagnostic("bad-name", "a name holds no variables", span, help=[NO_VARIABLES])
     word = re.match(r"\"[^\"\n]*\"|'[^'\n]*'|[\w.-]*", at.source.text[start:])
     text = word[0] if word else ""
     if not text or (text.isupper() and start != at.start):
@@ -94,7 +107,6 @@ def _explain_bad_name(at: ErrorPosition) -> Diagnostic | None:
         at.source.span(start, start + len(text)),
         f"write `{better}`" if valid and better != text else "",
         notes=["a name begins with a lower-case letter; digits, `_`, `-` and `.` may follow"],
-        help=["a name is written out: it holds no variables"] if at.source.text.startswith("${", start + 1) else [],
     )
 
 
@@ -170,16 +182,29 @@ def _explain_comparison(at: ErrorPosition) -> Diagnostic | None:
     condition = re.search(r"\b(when|skip)\b", at.line[: at.start - at.line_start])
     if not found:
         return None
-    meant = {"=>": ">=", "=<": "<=", "=": "==", "≥": ">=", "≤": "<="}.get(found[0])
+    span = at.source.span(start, start + len(found[0]))
     if condition:
-        meant = "=" if found[0] != "!=" else None
-    others = "name the values that you want, with `in [a, b]`" if condition else "the comparisons are >= <= == > <"
+        message, advice = "a condition compares with `=` or `in`", _suggest_condition(at, condition[1], found[0])
+        return make_diagnostic("bad-comparison", message, span, help=[advice])
+    meant = {"=>": ">=", "=<": "<=", "=": "==", "≥": ">=", "≤": "<="}.get(found[0])
     return make_diagnostic(
         "bad-comparison",
-        f"there is no comparison `{found[0]}`" if not condition else "a condition compares with `=` or `in`",
-        at.source.span(start, start + len(found[0])),
-        help=[f"did you mean `{meant}`?"] if meant else [others],
+        f"there is no comparison `{found[0]}`",
+        span,
+        help=[f"did you mean `{meant}`?" if meant else "the comparisons are >= <= == > <"],
     )
+
+
+def _suggest_condition(at: ErrorPosition, word: str, comparison: str) -> str:
+    """What to write for a condition with another comparison: of `!=`, the values that are meant are the others."""
+    sides = re.search(rf"([\w.-]+)\s*{re.escape(comparison)}\s*({_VALUE})", at.line)
+    key, value = (sides[1], sides[2]) if sides else ("AXIS", "VALUE")
+    cells = "to skip" if word == "skip" else "to change"
+    if comparison in ("!=", "<>", "≠"):
+        return f"name the values {cells}, all but `{value}`: `{word} {key} in [...]`"
+    if set(comparison) & set("<>≤≥"):
+        return f"name the values {cells}: `{word} {key} in [...]`, or a range of whole numbers"
+    return f"write `{word} {key} = {value}`"
 
 
 def _explain_or(at: ErrorPosition) -> Diagnostic | None:
@@ -189,7 +214,11 @@ def _explain_or(at: ErrorPosition) -> Diagnostic | None:
         "no-or",
         f"there is no `{at.word}` in a condition",
         at.span,
-        help=["name the values with `in [a, b]`, or write a second `when` or `skip`"],
+        help=[
+            "name the other values with `in [a, b]`"
+            if at.word == "not"
+            else "name the values with `in [a, b]`, or write a second `when` or `skip`"
+        ],
     )
 
 

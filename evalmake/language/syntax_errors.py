@@ -11,7 +11,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic
 from evalmake.language.error_position import CLOSERS, KINDS, ErrorPosition, describe_expected_tokens
 from evalmake.language.malformed_examples import EXAMPLES
-from evalmake.language.mistake_explanations import EXPLANATIONS
+from evalmake.language.mistake_explanations import EXPLANATIONS, NO_VARIABLES
 from evalmake.language.source import Source
 
 # The beginning of a declaration or include: inside a block it means that the block before is not closed.
@@ -19,6 +19,13 @@ _DECLARATION = re.compile(
     rf"((?:{'|'.join(KINDS)})[ \t]+\S+|defaults[ \t]+[a-z]+|settings)[^\n]*\{{|include\??[ \t]*\""
 )
 _FOREIGN_RANGE = re.compile(r"\bin[ \t]+((\d+)[ \t]*(?:-|:|\.\.\.|to\b)[ \t]*(\d+))")
+_IN_NAME = re.compile(rf"(\b({'|'.join(KINDS)}|from)[ \t]+|[a-z_][\w.]*-?)$")
+_NUMBER = r"(-?\d+(?:\.\d+)?%?)"
+_BOUNDS = re.compile(
+    rf"\brequire[ \t]+(?:([\w.-]+)[ \t]+(?:between|in)[ \t]*\[?[ \t]*{_NUMBER}[ \t]*(?:and|,|\.\.|to|-)[ \t]*{_NUMBER}"
+    rf"|{_NUMBER}[ \t]*<=?[ \t]*([\w.-]+)[ \t]*<=?[ \t]*{_NUMBER})"
+)
+"""A metric between two bounds, as other languages say it."""
 _MAKE_VARIABLE = re.compile(r"\$[({]?([A-Z_][A-Z0-9_]*)")
 
 
@@ -81,8 +88,17 @@ def _suggest_by_habit(at: ErrorPosition) -> list[str]:
         return ["a condition compares an axis of the eval, such as `model`; a variable is none"]
     if (re.search(r"\bin[ \t]+$", before) and at.word == "(") or re.search(r"\bin[ \t]+[^\s\[\]{}]+,[ \t]*$", before):
         return ["several values stand in brackets: `AXIS in [A, B]`"]
-    if at.word == "between":
-        return ["write two requirements: `require METRIC >= 0.3` and `require METRIC <= 0.5`"]
+    if bounds := _BOUNDS.search(at.line):
+        metric, low, high = (bounds[1] or bounds[5]), (bounds[2] or bounds[4]), (bounds[3] or bounds[6])
+        return [f"write two requirements: `require {metric} >= {low}` and `require {metric} <= {high}`"]
+    if re.match(rf"({'|'.join(KINDS)})\b[^{{]*\bfrom[ \t]", before) and at.word != "{":
+        return ["a declaration inherits from one, or from several with commas between: `from a, b`"]
+    if at.word == "and" and re.search(r"\brequire\b", before):
+        return ["write a requirement for each, on lines of their own"]
+    if re.match(r"[\w.-]*\$\{", at.source.text[at.start :]) and _IN_NAME.search(before):
+        return [NO_VARIABLES]
+    if re.search(r"\b(when|skip)[ \t]+not[ \t]+$", before):
+        return ["name the other values with `in [a, b]`"]
     if at.source.text.startswith(".", at.start) and re.search(r"[A-Z0-9_]$", before):
         return ["an entry of a map cannot be taken out; give it a variable of its own"]
     if variable := _MAKE_VARIABLE.match(at.source.text, at.start):

@@ -188,14 +188,19 @@ class Defaults(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """`kind name from parent { ... }`."""
+    """`kind name from parent, parent { ... }`."""
 
     kind: Name
     name: Name
-    parent: Name | None
+    parents: tuple[Name, ...]
     body: tuple[Statement, ...]
     start: int
     end: int
+
+    @property
+    def head_end(self) -> int:
+        """Where its head ends: kind, name and parents."""
+        return (self.name, *self.parents)[-1].end
 
 
 Item = Include | Variable | Alias | SettingsBlock | Defaults | Declaration

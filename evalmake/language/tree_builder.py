@@ -63,9 +63,11 @@ class TreeBuilder:
         return tree.Defaults(kind, body, keyword.start_pos, end)
 
     def declaration(self, children: Children) -> tree.Declaration:
-        kind, word, _, parent, (body, end) = children
-        origin = name(parent) if parent else None
-        return tree.Declaration(kind, name(word), origin, body, kind.start, end)
+        kind, word, _, parents, (body, end) = children
+        return tree.Declaration(kind, name(word), parents or (), body, kind.start, end)
+
+    def parents(self, children: Children) -> tuple[tree.Name, ...]:
+        return tuple(map(name, children[::2]))
 
     def kind(self, children: Children) -> tree.Name:
         return name(children[0])

@@ -152,8 +152,9 @@ class GraphBuilder:
         block = cell.variant.block
         variant: object = cell.name if block.params and _has_template(block.params) else id(cell.variant)
         benchmark = cell.benchmark.name if cell.benchmark.block.params else ""
+        model = cell.model.name if cell.model.block.params else ""
         overruled = find_overruled_names(cell)
-        key = (variant, benchmark, cell.seed, cell.limit, overruled)
+        key = (variant, model, benchmark, cell.seed, cell.limit, overruled)
         if key not in self._cell_settings:
             adapter = self._adapter_identity(block.adapter)
             settings: dict[str, Any] = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
@@ -185,6 +186,11 @@ class GraphBuilder:
             self._models[model.name] = Part.of(_without_empty(source | settings))
             self.sources[model.name] = Part.of(_without_empty(source)).digest
         return self._models[model.name]
+
+    def _judge_digest(self, judge: Declaration) -> str:
+        """Return what a judge is: a model, with the parameters of its own that it is asked with."""
+        part, params = self._model_part(judge), judge.block.params
+        return Part.of({"model": part.digest, "params": params}).digest if params else part.digest
 
     def _deployment_identity(self, deployment: Declaration) -> dict[str, Any]:
         block = deployment.block
@@ -218,7 +224,7 @@ class GraphBuilder:
             judge_keys = [key for key, kind in kinds.items() if kind == "model" and settings.get(key)]
             judges = tuple(settings[key] for key in judge_keys)
             for key in judge_keys:
-                settings[key] = self._model_part(self.project.models[settings[key]]).digest
+                settings[key] = self._judge_digest(self.project.models[settings[key]])
             placement = harness.placement if isinstance(harness, HasPlacement) else ()
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",

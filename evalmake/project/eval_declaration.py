@@ -80,7 +80,7 @@ def check_eval(
 def _refuse_second_seed(fields: Fields, has_axis: bool, diagnostics: Diagnostics, about: str) -> None:
     """Refuse `params = { seed = 1 }` beside a seed of the eval: all runs would send the same one."""
     params = fields.values.get("params")
-    if isinstance(params, dict) and "seed" in params and (has_axis or "seed" in fields.values):
+    if isinstance(params, dict) and params.get("seed") is not None and (has_axis or "seed" in fields.values):
         diagnostics.error(
             "bad-value",
             "`params`: the eval has a `seed` of its own, which this one would replace in every run",

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from evalmake.language.source import Span
 
+KEEP_NONE = ("params",)
+"""The maps in which `none` takes away what another declaration says."""
+
 
 class ValueOrigin(NamedTuple):
     """The spans of a key and its value, and their layer: "own", "from PARENT", "defaults", "when ..."."""
@@ -25,7 +28,7 @@ class Fields:
     spans: dict[tuple[str, ...], ValueOrigin] = field(default_factory=dict)
 
     def put(self, key: str, value: Any, written: ValueOrigin, inner: Mapping[str, ValueOrigin]) -> None:
-        """Set `key`. A map is merged with the map of a farther layer, and `none` in it removes a key.
+        """Set `key`. A map is merged with the map of a farther layer, and `none` in it removes a key (`KEEP_NONE`).
 
         `inner` are the places of a map's values, or of a list's by their number.
         """
@@ -37,7 +40,7 @@ class Fields:
             merged = dict(value) if isinstance(value, dict) else value
             self._forget_spans(path)
         for name, place in inner.items():
-            if isinstance(merged, dict) and merged.get(name, 0) is None:
+            if isinstance(merged, dict) and merged.get(name, 0) is None and key not in KEEP_NONE:
                 merged.pop(name, None)
                 self._forget_spans((key, name))
             else:

@@ -96,6 +96,5 @@ def find_own_name(kind: str, key: str) -> str | None:
 def suggest_form(kind: str, key: str) -> list[str]:
     """Help for a key of another tool that has no counterpart of its own."""
     if key in _REQUEST_PARAMETERS:
-        inner = f"params = {{ {key} = ... }}"
-        return [f"`{key}` is a parameter of requests: `{f'adapter = {{ {inner} }}' if kind == 'model' else inner}`"]
+        return [f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"]
     return [form] if (form := _FORMS.get(kind, {}).get(key)) else []

@@ -27,9 +27,8 @@ class ParsedDeclaration:
 
     @property
     def span(self) -> Span:
-        """Its head: kind, name and parent."""
-        end = (self.node.parent or self.node.name).end
-        return Span(self.file.source, self.node.kind.start, end)
+        """Its head: kind, name and parents."""
+        return Span(self.file.source, self.node.kind.start, self.node.head_end)
 
     @property
     def name_span(self) -> Span:
@@ -77,45 +76,85 @@ class Inheritance:
     def layers(self, declaration: ParsedDeclaration) -> list[Layer] | None:
         """The layers of a declaration, farthest first; `None` after a bad `from`."""
         kind = declaration.node.kind.text
+        line = self._find_line(declaration)
+        if line is None:
+            return None
+        # A later layer wins. First the defaults of every file of the line: those of a parent's file belong to the
+        # parent, so they beat those of the declaration's own file. Then the blocks, the declaration's own last.
+        blocks: list[Layer] = []
+        for file in _distinct_files(line):
+            blocks += self.defaults.get((id(file), kind), ())
+        for link in line:
+            origin = "own" if link is declaration else f"from {link.node.name.text}"
+            blocks.append(Layer(link.file, link.node.body, origin))
+        return blocks
+
+    def _find_line(self, declaration: ParsedDeclaration) -> list[ParsedDeclaration] | None:
+        """All that a declaration inherits from, and itself last: each once, after its own parents.
+
+        Of two parents, the one that is named last comes later, unless the other inherits from it.
+        """
+        found: dict[int, ParsedDeclaration] = {}
         chain = [declaration]
-        while parent := chain[-1].node.parent:
-            child = chain[-1]
-            above = self.parsed.get((kind, parent.text))
+        pending = [iter(declaration.node.parents)]
+        self._check_parents(declaration)
+        while chain:
+            child, parent = chain[-1], next(pending[-1], None)
+            if parent is None:
+                found[id(child)] = chain.pop()
+                pending.pop()
+                continue
+            above = self.parsed.get((child.node.kind.text, parent.text))
             if above is None:
-                self._report_missing_parent(kind, parent, child)
+                self._report_missing_parent(child.node.kind.text, parent, child)
                 return None
             if any(above is link for link in chain):
-                if above.node.name.text != min(s.node.name.text for s in chain[chain.index(above) :]):
-                    return None  # the cycle is reported once, at its first name
-                ring = " -> ".join(s.node.name.text for s in [*chain[chain.index(above) :], above])
-                self.diagnostics.error(
-                    "inheritance-cycle",
-                    f"{kind} `{above.node.name.text}` inherits from itself: {ring}",
-                    child.file.span(parent),
-                )
+                self._report_cycle(chain, above, parent)
                 return None
+            if id(above) in found:
+                continue
             chain.append(above)
+            self._check_parents(above)
+            pending.append(iter(above.node.parents))
             if len(chain) > MAX_NESTING:
                 self._report_deep_chain(declaration)
                 return None
-        # Farthest first, as a later layer wins: the defaults of every file of the chain, the declaration's own file
-        # last; then the blocks, from the farthest parent to the declaration itself.
-        blocks: list[Layer] = []
-        for link in _distinct_files(chain):
-            blocks += self.defaults.get((id(link), kind), ())
-        for link_ in reversed(chain):
-            origin = "own" if link_ is declaration else f"from {link_.node.name.text}"
-            blocks.append(Layer(link_.file, link_.node.body, origin))
-        return blocks
+        return list(found.values())
+
+    def _check_parents(self, declaration: ParsedDeclaration) -> None:
+        """Refuse a parent that is named twice."""
+        first: dict[str, tree.Name] = {}
+        for parent in declaration.node.parents:
+            if parent.text in first:
+                self.diagnostics.error(
+                    "duplicate-name",
+                    f"the parent `{parent.text}` is named twice",
+                    declaration.file.span(parent),
+                    "named again here",
+                    also=[(declaration.file.span(first[parent.text]), "first named here")],
+                    about=f"{declaration.node.kind.text} {declaration.node.name.text}",
+                    help=["leave one of them out"],
+                )
+            first.setdefault(parent.text, parent)
+
+    def _report_cycle(self, chain: Sequence[ParsedDeclaration], above: ParsedDeclaration, parent: tree.Name) -> None:
+        """Report a declaration that inherits from itself: once for each cycle, at its first name."""
+        ring = [one.node.name.text for one in chain[[one is above for one in chain].index(True) :]]
+        if above.node.name.text == min(ring):
+            self.diagnostics.error(
+                "inheritance-cycle",
+                f"{above.node.kind.text} `{ring[0]}` inherits from itself: {' -> '.join([*ring, ring[0]])}",
+                chain[-1].file.span(parent),
+            )
 
     def _report_deep_chain(self, declaration: ParsedDeclaration) -> None:
         """Report the first chain of `from` that is too long; those who inherit from it are no news."""
-        if not self._has_deep_chain and declaration.node.parent is not None:
+        if not self._has_deep_chain:
             self._has_deep_chain = True
             self.diagnostics.error(
                 "too-deep",
                 f"declarations inherit from each other more than {MAX_NESTING} deep",
-                declaration.file.span(declaration.node.parent),
+                declaration.file.span(declaration.node.parents[0]),
                 help=["inherit from one of the first, and repeat the keys that change"],
             )
 
@@ -225,10 +264,6 @@ def _find_origins(statement: tree.Assign, block: Layer, value: object) -> tuple[
     return ValueOrigin(file.span(statement.key), file.span(statement.value), block.origin), inner
 
 
-def _distinct_files(chain: Sequence[ParsedDeclaration]) -> list[LoadedFile]:
-    """The files of a chain of parents, each once; the declaration's own comes first."""
-    files: list[LoadedFile] = []
-    for link in chain:
-        if not any(link.file is file for file in files):
-            files.append(link.file)
-    return files
+def _distinct_files(line: Sequence[ParsedDeclaration]) -> list[LoadedFile]:
+    """The files of a line of parents, each once; the declaration's own comes first."""
+    return list({id(link.file): link.file for link in reversed(line)}.values())

@@ -76,8 +76,8 @@ class Evaluation:
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """Its request parameters: the eval's win over the benchmark's, and so does the eval's seed."""
-        inherited = dict(self.benchmark.block.params)
+        """Its request parameters: the eval's beat the benchmark's, and those the model's; so does the eval's seed."""
+        inherited = {**self.model.block.params, **self.benchmark.block.params}
         if "seed" in inherited and self.seed_span:
             del inherited["seed"]
         values: Mapping[str, Any] = fill_templates({**inherited, **self.variant.block.params}, dict(self.axes))

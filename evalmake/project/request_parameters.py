@@ -98,9 +98,9 @@ def _list_declared(cell: Evaluation) -> Iterator[DeclaredParameter]:
     """Each parameter of each declaration; a later one beats an earlier one."""
     benchmark, variant = cell.benchmark, cell.variant
     axes: dict[str, object] = dict(cell.axes)
-    yield from _list_of(
-        f"model {cell.model.name}", "adapter.params", cell.model.block.adapter.params, cell.model.fields
-    )
+    owner = f"model {cell.model.name}"
+    yield from _list_of(owner, "params", cell.model.block.params, cell.model.fields)
+    yield from _list_of(owner, "adapter.params", cell.model.block.adapter.params, cell.model.fields)
     owner = f"benchmark {benchmark.name}"
     yield from _list_of(owner, "params", fill_templates(benchmark.block.params, axes), benchmark.fields)
     yield from _list_of(owner, "adapter.params", benchmark.block.adapter.params, benchmark.fields)

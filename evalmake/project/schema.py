@@ -185,6 +185,13 @@ class Model(Block):
         '"2025-11-03"',
         identity=True,
     )
+    params: Parameters = define_key(
+        {},
+        "Request parameters, for a benchmark or an eval that says nothing else.",
+        "{ temperature = 0.6 }",
+        identity=True,
+        type="map",
+    )
     adapter: Adapter = define_key(
         Adapter(), "What the gateway does to this model's requests.", "{ strip_reasoning = true }", identity=True
     )
@@ -251,7 +258,11 @@ class Benchmark(Block):
         type=_ENVIRONMENT,
     )
     params: Parameters = define_key(
-        {}, "Request parameters; an eval's `params` win.", "{ temperature = 0.0 }", identity=True, type="map"
+        {},
+        "Request parameters; they beat those of the model, and an eval's `params` beat them.",
+        "{ temperature = 0.0 }",
+        identity=True,
+        type="map",
     )
     adapter: Adapter = define_key(
         Adapter(), "What the gateway does to this benchmark's requests.", '{ drop = ["stop"] }', identity=True

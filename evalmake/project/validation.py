@@ -70,7 +70,7 @@ def validate(
     `hints` what to say of a key that is unknown or missing, `topic` the word of `evalmake help` that lists the keys.
     """
     try:
-        return block.model_validate(dict(values))
+        return block.model_validate(_without_cleared(block, values))
     except ValidationError as error:
         reported: set[tuple[Any, ...]] = set()
         for item in error.errors(include_url=False, include_context=True):
@@ -80,6 +80,16 @@ def validate(
             reported.add(place)
             _report_error(item, place, block, fields, diagnostics, about, span, known, what, also, hints, topic)
     return None
+
+
+def _without_cleared(block: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without each `none` that clears its key: one that may be left out, and has no `none` of its own."""
+    fields = block.model_fields
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None or key not in fields or fields[key].is_required() or not value_errors(block, key, None)
+    }
 
 
 def value_errors(block: type[BaseModel], key: str, value: object) -> set[str]:
@@ -252,8 +262,6 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
         return [
             f"write `{format_value(value[0])}`" if alone else 'write one text; between """ and """ it may have lines'
         ]
-    if wanted == "a map" and value is None:
-        return ["leave it out"]
     if wanted == "a list" and isinstance(value, str | Symbol):
         return [f"write `[{format_value(value)}]`"]
     if wanted.startswith("`file"):

@@ -85,7 +85,7 @@ def _group(plan: Plan) -> Iterable[tuple[Decision, list[str], str]]:
     for decision in plan.decisions.values():
         if decision.stale:
             why = _summarize_reasons(decision.reasons)
-            stem = decision.name.rpartition("/")[0]
+            stem = decision.name.rpartition("/")[0] or decision.name  # evals without axes have no path in common
             groups.setdefault((stem, why), (decision, [], why))[1].append(decision.name)
     return groups.values()
 

@@ -48,10 +48,9 @@ def test_examples_parse(path: Path) -> None:
 
 def test_places_are_exact() -> None:
     """Every node of a declaration covers just its own text, brackets included."""
-    text = 'eval e from p {\n  m in [a, "b" ,]\n  x = { K = f( 1 ), }\n  require "q" >= 1..2 \n}\n'
+    text = 'eval e from p , q {\n  m in [a, "b" ,]\n  x = { K = f( 1 ), }\n  require "q" >= 1..2 \n}\n'
     item = only(text)
     assert isinstance(item, tree.Declaration)
-    assert item.parent is not None
     axis, assign, require = item.body
     assert isinstance(axis, tree.Axis)
     assert isinstance(assign, tree.Assign)
@@ -61,7 +60,7 @@ def test_places_are_exact() -> None:
     nodes: list[Any] = [
         item.kind,
         item.name,
-        item.parent,
+        *item.parents,
         axis,
         axis.value,
         assign.value,
@@ -70,7 +69,7 @@ def test_places_are_exact() -> None:
     ]
     nodes += [require.metric, require.value]
     assert [text[node.start : node.end] for node in nodes] == [
-        *("eval", "e", "p", 'm in [a, "b" ,]', '[a, "b" ,]', "{ K = f( 1 ), }", "K = f( 1 )"),
+        *("eval", "e", "p", "q", 'm in [a, "b" ,]', '[a, "b" ,]', "{ K = f( 1 ), }", "K = f( 1 )"),
         *("f( 1 )", '"q"', "1..2"),
     ]
     assert text[item.start : item.end] == text.strip()

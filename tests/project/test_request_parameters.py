@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from evalmake.planner.graph import GraphBuilder, Node
 from evalmake.project.matrix import Evaluation
 from evalmake.project.request_parameters import find_gateway_parameters, find_overruled_names, list_sent_parameters
 from evalmake.workspace import Workspace
@@ -31,11 +32,40 @@ eval e {{
 }}
 """
 
+JUDGED = """\
+model m {{
+    endpoint = "http://127.0.0.1:1/v1"
+    name     = "m"
+}}
+
+model judge from m {{ {params} }}
+
+benchmark b {{
+    harness = native
+    files   = file("d.jsonl")
+    prompt  = "{{q}}"
+    target  = "{{a}}"
+    scorer  = judge
+    judge   = judge
+}}
+
+eval e {{
+    model     = m
+    benchmark = b
+}}
+"""
+
 
 def cell(project: Project, model: str = "", benchmark: str = "", eval: str = "") -> Evaluation:
     """The only cell of an Evalfile with these lines in its declarations."""
     project.write("Evalfile", EVALFILE.format(model=model, benchmark=benchmark, eval=eval))
     return Workspace.open(project.root / "Evalfile").cells["e"][0]
+
+
+def only_node(project: Project) -> Node:
+    """What the only cell of the Evalfile is."""
+    workspace = Workspace.open(project.root / "Evalfile")
+    return GraphBuilder(workspace.project, workspace.plugins).node(workspace.cells["e"][0])
 
 
 def adapter(params: str, more: str = "") -> str:
@@ -61,6 +91,14 @@ CASES: list[tuple[dict[str, str], dict[str, Any], dict[str, Any]]] = [
     ({"model": adapter("seed = 1")}, {"seed": 1}, {"seed": 1}),
     ({"model": adapter("new = 1", ', rename = { old = "new" }'), "eval": "params = { old = 3 }"}, {}, {"new": 3}),
     ({"model": adapter("t = 1"), "eval": adapter("t = none")}, {}, {}),
+    ({"model": "params = { t = 1, u = 1 }", "benchmark": "params = { t = 2 }"}, {}, {"t": 2, "u": 1}),
+    ({"model": "params = { t = 1 }", "benchmark": "params = { t = 2 }", "eval": "params = { t = 3 }"}, {}, {"t": 3}),
+    ({"model": "params = { t = 1 }\n" + adapter("t = 4")}, {"t": 4}, {"t": 4}),
+    ({"model": "params = { t = 1 }", "benchmark": adapter("t = 4")}, {"t": 4}, {"t": 4}),
+    ({"benchmark": "params = { t = 2, u = 1 }", "eval": "params = { t = none }"}, {}, {"u": 1}),
+    ({"model": adapter("t = 1"), "benchmark": "params = { t = none }"}, {}, {}),
+    ({"model": "params = { t = 1 }", "benchmark": "params = { t = none }", "eval": "params = { t = 3 }"}, {}, {"t": 3}),
+    ({"model": "params = { t = 1, seed = 2 }", "eval": "params = { t = none }\nseed = 7"}, {}, {"seed": 7}),
 ]
 
 
@@ -72,6 +110,32 @@ def test_the_later_word_counts(
     one = cell(project, **declared)
     assert find_gateway_parameters(one).added == added
     assert {each.name: each.value for each in list_sent_parameters(one)} == sent
+
+
+def test_the_parameters_of_a_model_are_defaults(project: Project) -> None:
+    """A parameter of the model counts where nothing else is said, in the identity as if the eval had said it."""
+
+    def digest(**declared: str) -> str:
+        """The digest of the only cell."""
+        cell(project, **declared)
+        return only_node(project).action.digest
+
+    assert dict(cell(project, model="params = { t = 1 }", eval="params = { u = 2 }").params) == {"t": 1, "u": 2}
+    same = digest(model="params = { t = 1 }")
+    assert same == digest(benchmark="params = { t = 1 }") == digest(eval="params = { t = 1 }")
+    assert digest(model="params = { t = 2 }", eval="params = { t = 1 }") == same != digest()
+
+
+def test_a_judge_is_asked_with_its_own_parameters(project: Project) -> None:
+    """The parameters of a model that judges are part of what the benchmark is."""
+
+    def part(params: str) -> str:
+        """The digest of the benchmark."""
+        project.write("d.jsonl", '{"q": "x", "a": "y"}\n')
+        project.write("Evalfile", JUDGED.format(params=params))
+        return dict(only_node(project).action.parts)["benchmark"].digest
+
+    assert part("") == part("params = {}") != part("params = { t = 1 }") != part("params = { t = 2 }")
 
 
 def test_a_seed_stands_in_one_place(project: Project) -> None:

@@ -308,7 +308,7 @@ def _suggest_alternatives(cell: Evaluation, endpoint: str, models: Mapping[str, 
     served, api = _APIS_OF_ENDPOINT[endpoint], cell.model.block.api
     fit = next((model.name for model in models.values() if model.block.api in served), None)
     parsed = cell.benchmark.parsed
-    name = parsed.node.parent.text if parsed and parsed.node.parent else cell.benchmark.name
+    name = parsed.node.parents[0].text if parsed and parsed.node.parents else cell.benchmark.name
     kinds = tuple(kind for kind, apis in _APIS_OF_ENDPOINT.items() if api in apis)
     twins = [f"`{twin}` is the same benchmark for {api}" for twin in find_counterparts(name, kinds)]
     return [

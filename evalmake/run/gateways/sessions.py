@@ -75,6 +75,8 @@ class SessionBuilder:
             merged["params"] = parameters.added
             merged["drop"] = (*merged.get("drop", ()), *parameters.removed)
         harness = self.job_builder.plugins.get("harnesses", cell.benchmark.block.harness)
+        if role == "judge" and model.block.params:  # no benchmark says what a judge is asked with
+            merged["params"] = {**model.block.params, **merged.get("params", {})}
         if role == "judge" and isinstance(harness, RenamesJudge) and harness.renames_judge(cell.benchmark):
             merged["params"] = {"model": self.job_builder.model_name(model), **merged.get("params", {})}
         merged.pop("requests", None)  # it judges the outcome, and changes no request
