@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +24,7 @@ from evalmake.http_protocol.messages import find_header
 from evalmake.model_reply.content import describe_no_text, read_answer, read_refusal
 from evalmake.model_reply.finish_reason import read_finish_reason
 from evalmake.model_reply.reasoning_tags import split_reasoning
+from evalmake.model_reply.tool_calls import ToolCall, read_tool_calls
 from evalmake.redaction import redact_secret
 from evalmake.scoring.unscored_causes import CauseKind
 from evalmake.upstream.connection import UpstreamError, UpstreamReply
@@ -57,7 +59,8 @@ class ParsedReply:
 class Reply:
     """A model's reply: latency in seconds; unknown token counts are None.
 
-    `text` is for the record; `answer` is what is scored, without a refusal or reasoning that was cut off.
+    `text` is for the record; `answer` is what is scored, without a refusal or reasoning that was cut off. Both are
+    empty of a reply that only calls tools. `message` is the whole message, as the server sent it.
     """
 
     text: str
@@ -67,6 +70,8 @@ class Reply:
     tokens_in: int | None
     tokens_out: int | None
     latency: float
+    tool_calls: tuple[ToolCall, ...] = ()
+    message: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Client:
@@ -105,6 +110,7 @@ class Client:
         if text is None:
             raise self._build_content_error(answer.choice)
         finish_reason, refusal = read_finish_reason(answer.choice), read_refusal(answer.choice)
+        message = as_object(answer.choice.get("message"))
         return Reply(
             text=refusal or text,
             answer=find_answer(text, finish_reason),
@@ -113,6 +119,8 @@ class Client:
             tokens_in=answer.tokens("prompt_tokens"),
             tokens_out=answer.tokens("completion_tokens"),
             latency=answer.latency,
+            tool_calls=read_tool_calls(message),
+            message=message,
         )
 
     async def post(self, body: Body) -> ParsedReply:

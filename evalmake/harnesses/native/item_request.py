@@ -59,7 +59,7 @@ class ItemRequester:
         answer = reply.text if reply.refused and item.scorer == "judge" else reply.answer
         try:
             scored = find_scored_text(self.task, item.scorer, answer)
-            verdict = await scorer(item, scored)
+            verdict = await scorer(item, scored, reply)
             self.without_answer += lacks_answer(self.task, item.scorer, answer, scored, verdict)
         except RequestError as error:
             verdict = Verdict(error=f"judge: {error}", cause_kind=error.kind)
@@ -72,6 +72,7 @@ class ItemRequester:
             "latency": reply.latency,
             "finish_reason": reply.finish_reason,
             "refused": reply.refused or None,
+            "tool_calls": [call.to_json() for call in reply.tool_calls] or None,
         }
         return _build_sample(item, body, verdict, facts)
 
@@ -116,6 +117,8 @@ def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any
         judge=verdict.judge,
         cause_kind=verdict.cause_kind,
         refused=facts.get("refused"),
+        tool_calls=facts.get("tool_calls"),
+        message=verdict.message,
         weight=None if item.weight == 1 else item.weight,
         tags=item.tags or None,
     )

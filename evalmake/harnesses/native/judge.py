@@ -85,7 +85,7 @@ class Judge:
             "tokens_out": self.tokens_out,
         }
 
-    async def score(self, item: Item, reply: str) -> Verdict:
+    async def score(self, item: Item, reply: str, whole: Reply) -> Verdict:
         """One verdict; a grade that cannot be read is asked for once more, then left unscored.
 
         RequestError if the judge gives no answer, EndpointError if it never will.

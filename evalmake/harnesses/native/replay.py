@@ -19,12 +19,13 @@ from evalmake.harnesses.native.__main__ import BAD_INPUT, ENDPOINT_FAILED, IO_FA
 from evalmake.harnesses.native.client import Client, ParsedReply, Reply, find_answer
 from evalmake.harnesses.native.errors import EndpointError, RequestError, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
-from evalmake.harnesses.native.json_io import loads
+from evalmake.harnesses.native.json_io import as_object, loads
 from evalmake.harnesses.native.likelihood import Likelihood, OptionLogprobs
 from evalmake.harnesses.native.prompts import Body, Item
 from evalmake.harnesses.native.runner import Plan, Run, make_plan
 from evalmake.harnesses.native.settings import Endpoint, read_settings
 from evalmake.harnesses.native.task_file import read_task
+from evalmake.model_reply.tool_calls import read_recorded_calls
 from evalmake.scoring.unscored_causes import CURES, CauseKind
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class RecordedReplies:
         refused = row.get("refused") is True
         answer = "" if refused else find_answer(text, reason)
         tokens = row.get("tokens_in"), row.get("tokens_out")
-        return Reply(text, answer, refused, reason, *tokens, row.get("latency") or 0.0)
+        calls, message = read_recorded_calls(row.get("tool_calls")), as_object(row.get("message"))
+        return Reply(text, answer, refused, reason, *tokens, row.get("latency") or 0.0, calls, message)
 
     def verdict(self) -> Reply:
         """The judge's reply. One that gave no grade may have been cut off, which is not on record."""

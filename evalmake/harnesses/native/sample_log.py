@@ -22,7 +22,7 @@ class Sample:
 
     Of a reply that is a refusal, `refused` is true: its text is not scored but by a judge.
     `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent, and `weight` is
-    None where it is 1.
+    None where it is 1. `tool_calls` are those of the reply; `message` is the whole of it, kept where a scorer reads it.
     """
 
     id: str
@@ -45,6 +45,8 @@ class Sample:
     refused: bool | None = None
     weight: float | None = None
     tags: Sequence[str] | None = None
+    tool_calls: Sequence[Mapping[str, Any]] | None = None
+    message: Mapping[str, Any] | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
@@ -56,7 +58,7 @@ class Sample:
 
 
 NAMES = tuple(one.name for one in fields(Sample))
-_OPTIONAL = ("judge", "cause_kind", "refused", "weight", "tags")
+_OPTIONAL = ("judge", "cause_kind", "refused", "weight", "tags", "tool_calls", "message")
 
 
 class SampleLog:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import inspect
 import math
 import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalmake.harnesses.native.answers import mathematics
+from evalmake.harnesses.native.client import Reply
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.pattern_search import search
 from evalmake.harnesses.native.prompts import Item
@@ -35,7 +37,7 @@ class Verdict:
     """A reply's scores by metric, and the answer extracted from it.
 
     Without scores and error, the scorer left the sample unscored; with an error, scoring failed, and `cause_kind` says
-    of what kind that is. `judge` is the judge's reply.
+    of what kind that is. `judge` is the judge's reply; `message` is the model's whole one, where the scorer reads it.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -43,10 +45,12 @@ class Verdict:
     error: str | None = None
     cause_kind: CauseKind | None = None
     judge: str | None = None
+    message: Mapping[str, Any] | None = None
 
 
 PureScorer = Callable[[Item, str], Verdict]
-Scorer = Callable[[Item, str], Awaitable[Verdict]]
+Scorer = Callable[[Item, str, Reply], Awaitable[Verdict]]
+"""Scores what is scored of a reply's text; the reply itself is for those that look at more of it."""
 
 
 def make_scorer(task: Task, name: str) -> Scorer:
@@ -57,13 +61,13 @@ def make_scorer(task: Task, name: str) -> Scorer:
         return _score_math
     pure = PURE_SCORERS[name](task)
 
-    async def score(item: Item, reply: str) -> Verdict:
+    async def score(item: Item, reply: str, _: Reply) -> Verdict:
         return pure(item, reply)
 
     return score
 
 
-async def _score_math(item: Item, reply: str) -> Verdict:
+async def _score_math(item: Item, reply: str, _: Reply) -> Verdict:
     """The reply says the same as an accepted answer, as mathematics."""
     from evalmake.harnesses.native.answers.reply_text import drop_reasoning, shorten
 
@@ -204,23 +208,46 @@ def _captured_text(found: re.Match[str]) -> str:
 def _make_user_scorer(task: Task) -> Scorer:
     """Call the user's function in one thread: off the event loop, one call at a time."""
     function = load_user_function(task)
+    takes_reply = takes_whole_reply(task, function)
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scorer")
 
-    def call(item: Item, reply: str) -> Verdict:
+    def call(item: Item, reply: str, whole: Reply) -> Verdict:
         try:
-            result = function(item.record.data, reply, item.target)
+            result = function(item.record.data, reply, item.target, *([whole] if takes_reply else []))
             return Verdict(parse_user_scores(result), reply.strip())
         except (Exception, SystemExit) as error:
             message = f"{task.function}() failed: {type(error).__name__}: {error}"
             return Verdict(answer=reply.strip(), error=message, cause_kind="scorer")
 
-    async def score(item: Item, reply: str) -> Verdict:
-        return await asyncio.get_running_loop().run_in_executor(thread, call, item, reply)
+    async def score(item: Item, reply: str, whole: Reply) -> Verdict:
+        verdict = await asyncio.get_running_loop().run_in_executor(thread, call, item, reply, whole)
+        return replace(verdict, message=whole.message) if takes_reply else verdict
 
     return score
 
 
-def load_user_function(task: Task) -> Callable[[dict[str, Any], str, Any], object]:
+def takes_whole_reply(task: Task, function: Callable[..., object]) -> bool:
+    """Whether a user's function needs a fourth argument, the whole reply; TaskError if it takes neither three nor four.
+
+    A fourth parameter that has a default keeps it.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return False  # some functions written in C do not say what they take
+    for count in (3, 4):
+        try:
+            signature.bind(*[None] * count)
+        except TypeError:
+            continue
+        return count == 4
+    raise TaskError(
+        f"{task.scorer_file}: `{task.function}{signature}` cannot be called with the record, the text of the reply, the"
+        " target and, if it wants that, the whole reply"
+    )
+
+
+def load_user_function(task: Task) -> Callable[..., object]:
     """Load the scorer file and return its function; TaskError if either is wrong."""
     name = task.scorer_file or ""
     path = (task.folder / name).absolute()
@@ -242,7 +269,7 @@ def load_user_function(task: Task) -> Callable[[dict[str, Any], str, Any], objec
     if not callable(function):
         names = [key for key, one in vars(module).items() if callable(one) and key[0] != "_"]
         raise TaskError(f"{name}: there is no function '{task.function}'; there is {', '.join(names) or 'none'}")
-    found: Callable[[dict[str, Any], str, Any], object] = function
+    found: Callable[..., object] = function
     return found
 
 
