@@ -18,28 +18,35 @@ from evalmake.workspace import Workspace
 @declare("verify")
 @click.argument("evidence", required=False, type=PATH)
 @click.option("--key", "keys", multiple=True, type=PATH, metavar="PUB", help="A public key that must have signed.")
+@click.option("--plan", type=PATH, help="A saved plan that was agreed on before it ran, to compare evidence with.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def command(file: Path | None, evidence: Path | None, keys: Sequence[Path], as_json: bool) -> int:
+def command(file: Path | None, evidence: Path | None, keys: Sequence[Path], plan: Path | None, as_json: bool) -> int:
     """Hash everything again; status 2 when something does not match.
 
     With EVIDENCE, a folder that a report of the format `in-toto` wrote or a sample that `disclose` wrote, check that
-    instead: no store and no Evalfile is needed.
+    instead: no store and no Evalfile is needed. The status is then 0 if all holds, 1 if nothing is wrong and something
+    could not be checked, and 2 if something does not hold.
     """
     if evidence is not None:
-        return _verify_evidence(evidence, keys, as_json)
-    if keys or as_json:
-        raise click.UsageError("`--key` and `--json` are for evidence: evalmake verify EVIDENCE --key PUB")
+        return _verify_evidence(evidence, keys, plan, as_json)
+    if keys or as_json or plan:
+        raise click.UsageError("`--key`, `--plan` and `--json` are for evidence: evalmake verify EVIDENCE --key PUB")
     return _verify_store(file)
 
 
-def _verify_evidence(evidence: Path, keys: Sequence[Path], as_json: bool) -> int:
+def _verify_evidence(evidence: Path, keys: Sequence[Path], plan: Path | None, as_json: bool) -> int:
     from evalmake.evidence_checks.verify import verify_evidence, verify_sample
+    from evalmake.planner.saved_plan import read_saved_plan
     from evalmake.signatures.keys import read_public_key
     from evalmake.terminal.verification import render_verification, verification_to_json
 
     public = [read_public_key(key) for key in keys]
+    agreed = read_saved_plan(plan) if plan else None
     try:
-        found = verify_sample(evidence, public) if evidence.is_file() else verify_evidence(evidence, public)
+        if evidence.is_file():
+            found = verify_sample(evidence, public)
+        else:
+            found = verify_evidence(evidence, public, agreed=agreed)
     except OSError as error:
         raise make_error("bad-evidence", f"cannot read {evidence}: {error.strerror}") from None
     click.echo(json.dumps(verification_to_json(found), indent=2) if as_json else render_verification(found))

@@ -15,6 +15,9 @@ from evalmake.evidence.merkle_tree import prove_leaf, root_of_path
 from evalmake.evidence.samples import SampleLeaf
 
 VERSION = 1
+_KEYS = frozenset(
+    ("format", "version", "envelope", "index", "count", "shown", "hidden", "keys", "sample", "salts", "path")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,11 @@ class Disclosure:
         try:
             if (content["format"], content["version"]) != ("evalmake-disclosure", VERSION):
                 raise ValueError("it is of another version")
+            if unknown := sorted(content.keys() - _KEYS):
+                raise ValueError(f"it says more than a disclosure: `{unknown[0]}`")
             maps = {key: dict(content[key]) for key in ("shown", "hidden", "keys", "sample", "salts")}
             leaf = SampleLeaf(int(content["index"]), maps["shown"], maps["hidden"], maps["keys"])
             path = tuple(bytes.fromhex(step).hex() for step in content["path"])
             return cls(str(content["envelope"]), leaf, int(content["count"]), maps["sample"], maps["salts"], path)
-        except (TypeError, KeyError):
+        except (TypeError, KeyError, AttributeError):
             raise ValueError("it is no disclosure") from None

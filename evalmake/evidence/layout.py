@@ -15,6 +15,10 @@ EVALUATIONS = "evaluations"
 EVALUATION = "evaluation.json"
 RECORDS, EARLIER, IDENTITY = "records.jsonl", "earlier.jsonl", "identity.json"
 OUTPUTS = "outputs"
+ATTEMPTS = "attempts"
+"""The folder with the provenance of attempts that do not count."""
+PROVENANCE = ("provenance/build.json", "provenance/attempt.json")
+"""Outputs that say how an attempt was made."""
 REDACTED_SAMPLES = "samples.redacted.jsonl"
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -35,6 +39,11 @@ def folder_of(number: int, name: str) -> str:
 def output_path(folder: str, name: str) -> str:
     """Return the path of an output: by its name, where that is a plain relative path, else by its digest."""
     return f"{folder}/{OUTPUTS}/{name}"
+
+
+def attempt_path(folder: str, action: str, attempt: int, name: str) -> str:
+    """Return the path of an output of an attempt that does not count."""
+    return f"{folder}/{ATTEMPTS}/{action.rpartition(':')[2]}-{attempt}/{name}"
 
 
 def is_plain_path(path: str) -> bool:

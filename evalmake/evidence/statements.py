@@ -51,6 +51,7 @@ def state_evaluation(
     samples: SampleSet | None,
     left_out: Sequence[Artifact],
     version: str,
+    expires: str | None,
 ) -> dict[str, Any]:
     """Return the statement of one evaluation. `files` are its subjects: path -> sha256."""
     record = evaluation.told
@@ -69,6 +70,7 @@ def state_evaluation(
         "result": evaluation.counting and {**state_result(evaluation.counting), "samples": state_samples(samples)},
         "attempts": [asdict(AttemptEntry.of(one)) for one in evaluation.attempts],
         "earlierAttempts": [asdict(AttemptEntry.of(one)) for one in evaluation.earlier],
+        "expires": expires,
     }
     return _make_statement(layout.EVALUATION_TYPE, files, predicate)
 

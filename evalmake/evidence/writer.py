@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import file_digest
+from io import BytesIO
 from pathlib import Path
 
 from evalmake.evidence import layout
@@ -21,7 +22,7 @@ from evalmake.planner.action import Artifact
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.signatures.envelope import seal_envelope
 
-_WITHOUT_TEXTS = ("gateway/usage.json", "gateway-judge/usage.json", "provenance/build.json", "provenance/attempt.json")
+_WITHOUT_TEXTS = ("gateway/usage.json", "gateway-judge/usage.json", *layout.PROVENANCE)
 """Outputs that no text of the data gets into."""
 
 
@@ -66,17 +67,16 @@ class _EvidenceWriter:
             self._note(name, self._folder / name)
         for name, content in self._material.reports.items():
             self._write_file(name, content)
-        folders = []
+        folders, expires = [], _find_expiry(self._material, valid_seconds)
         for number, evaluation in enumerate(self._material.evaluations, 1):
             folders.append(layout.folder_of(number, evaluation.name))
-            self._write_evaluation(folders[-1], evaluation)
+            self._write_evaluation(folders[-1], evaluation, expires)
         for name, content in describe(self.digests, self._folder).items():
             self._write_file(name, content)
-        expires = _find_expiry(self._material, valid_seconds)
         statement = state_build(self._material, self.digests, folders, self._redacted, expires)
         self._write_file(layout.BUILD, self._sign(to_payload(statement)))
 
-    def _write_evaluation(self, folder: str, evaluation: EvaluationMaterial) -> None:
+    def _write_evaluation(self, folder: str, evaluation: EvaluationMaterial, expires: str | None) -> None:
         self._write_file(f"{folder}/{layout.RECORDS}", _join_texts(evaluation.attempts))
         if evaluation.earlier:
             self._write_file(f"{folder}/{layout.EARLIER}", _join_texts(evaluation.earlier))
@@ -88,10 +88,21 @@ class _EvidenceWriter:
                 self._write_output(layout.output_path(folder, output.name), output)
             else:
                 left_out.append(output)
+        self._write_provenance(folder, evaluation)
         samples = self._write_samples(folder, evaluation)
         files = {name: digest for name, digest in self.digests.items() if name.startswith(f"{folder}/")}
-        statement = state_evaluation(evaluation, files, samples, left_out, self._material.version)
+        statement = state_evaluation(evaluation, files, samples, left_out, self._material.version, expires)
         self._write_file(f"{folder}/{layout.EVALUATION}", self._sign(to_payload(statement)))
+
+    def _write_provenance(self, folder: str, evaluation: EvaluationMaterial) -> None:
+        """Write how the attempts that do not count were made, as far as the store still has it."""
+        for record in (*evaluation.attempts, *evaluation.earlier):
+            one = record.result
+            for output in one.outputs if one != evaluation.counting else ():
+                content = BytesIO()
+                if output.name in layout.PROVENANCE and self._material.write_output(output, content):
+                    path = layout.attempt_path(folder, one.action, one.attempt, output.name)
+                    self._write_file(path, content.getvalue())
 
     def _is_shown(self, output: Artifact) -> bool:
         if self._redacted and output.name not in _WITHOUT_TEXTS:

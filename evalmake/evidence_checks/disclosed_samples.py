@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evalmake.evidence import layout
 from evalmake.evidence.canonical_json import read_json_strictly
 from evalmake.evidence.disclosure import Disclosure
 from evalmake.evidence.samples import Redaction, SampleLeaf, read_fields, read_leaves, root_of, split_lines
-from evalmake.evidence_checks.envelopes import SignedEvaluation, check_signatures, read_evaluations
+from evalmake.evidence_checks.envelopes import (
+    SignedEvaluation,
+    check_expiry,
+    check_signatures,
+    find_name,
+    read_evaluations,
+)
 from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, read_statement
 from evalmake.scoring.sample_counts import SAMPLES
@@ -39,27 +47,31 @@ def disclose_samples(
     return found
 
 
-def verify_disclosure(data: bytes, name: str, keys: Sequence[PublicKey], findings: Findings) -> None:
-    """Check one sample: who signed its evaluation, its place among the samples, and its fields."""
+def verify_disclosure(
+    data: bytes, name: str, keys: Sequence[PublicKey], findings: Findings, now: datetime | None = None
+) -> Mapping[str, Any]:
+    """Check one sample: who signed its evaluation, its place among the samples, its fields. Return the fields."""
     try:
         value = read_json_strictly(data)
     except ValueError:
         findings.fail("sample", f"{name} is neither a folder of evidence nor a sample that `evalmake disclose` wrote")
-        return
+        return {}
     try:
         disclosure = Disclosure.from_json(value)
         statement = read_statement(name, disclosure.envelope.encode(), layout.EVALUATION_TYPE, keys)
         stated = statement.predicate["result"]["samples"]
         root, count = str(stated["merkle_root"]), int(stated["count"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         findings.fail("sample", f"{name} is no disclosure of a sample: {error}")
-        return
+        return {}
     check_signatures([statement], keys, findings)
-    place = f"sample {disclosure.leaf.index + 1} of {count}"
+    check_expiry(statement, now or datetime.now(UTC), findings)
+    place = f"sample {disclosure.leaf.index + 1} of {count} of {find_name(statement)}"
     wrong = [] if (disclosure.root, disclosure.count) == (root, count) else ["its path leads to another Merkle root"]
     findings.judge("place", wrong, f"{place}, by the Merkle root that was signed")
     changed = [f"`{field}` is not what was signed" for field in disclosure.find_changes()]
     findings.judge("texts", changed, f"{len(disclosure.sample)} fields as they were signed")
+    return disclosure.sample
 
 
 def _disclose(

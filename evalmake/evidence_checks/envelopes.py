@@ -35,8 +35,8 @@ def read_evaluations(
                 raise BadEvidence(f"{name}: `{place}` is no folder of the evidence")
             path = f"{place}/{layout.EVALUATION}"
             statement = folder.open_statement(path, layout.EVALUATION_TYPE, keys)
-            if _find_name(statement) != name:
-                raise BadEvidence(f"{path} is the statement of another evaluation, {_find_name(statement)}")
+            if find_name(statement) != name:
+                raise BadEvidence(f"{path} is the statement of another evaluation, {find_name(statement)}")
         except BadEvidence as error:
             wrong.append(str(error))
         except (TypeError, KeyError):
@@ -55,15 +55,7 @@ def check_signatures(statements: Sequence[SignedStatement], keys: Sequence[Publi
         found = ", ".join(f"{key_id[:_SHORT]}" for key_id in sorted(signed_by)) or "nobody"
         findings.skip("signatures", f"not checked without a key: signed in the name of {found}", "give `--key PUB`")
         return
-    wrong = []
-    for one in statements:
-        for key in keys:
-            if key.key_id in one.envelope.invalid:
-                wrong.append(f"{one.name}: the signature by {_describe_key(key)} is not valid")
-            elif key.key_id not in one.envelope.valid:
-                others = [f"{key_id[:_SHORT]}" for key_id in one.envelope.unknown]
-                by = f"signed by {' and '.join(others)}" if others else "signed by nobody"
-                wrong.append(f"{one.name} is not signed by {_describe_key(key)}: {by}")
+    wrong = [text for key in keys for text in _describe_missing(statements, key)]
     names = " and ".join(_describe_key(key) for key in keys)
     findings.judge("signatures", wrong, f"{count(len(statements), 'statement')}, signed by {names}")
     if more := signed_by - {key.key_id for key in keys}:
@@ -71,9 +63,24 @@ def check_signatures(statements: Sequence[SignedStatement], keys: Sequence[Publi
         findings.leave_out("signatures", f"also signed by keys that were not given: {ids}")
 
 
-def check_expiry(build: SignedStatement, now: datetime, findings: Findings) -> None:
+def _describe_missing(statements: Sequence[SignedStatement], key: PublicKey) -> list[str]:
+    """Which statements a key has not signed; one line where it has signed none of them."""
+    wrong, unsigned = [], []
+    for one in statements:
+        if key.key_id in one.envelope.invalid:
+            wrong.append(f"{one.name}: the signature by {_describe_key(key)} is not valid")
+        elif key.key_id not in one.envelope.valid:
+            unsigned.append(one)
+    others = {key_id: None for one in unsigned for key_id in one.envelope.signatures}
+    by = f"signed by {' and '.join(key_id[:_SHORT] for key_id in others)}" if others else "signed by nobody"
+    if len(unsigned) == len(statements) > 1:
+        return [f"none of the {len(statements)} statements is signed by {_describe_key(key)}: {by}"]
+    return wrong + [f"{one.name} is not signed by {_describe_key(key)}: {by}" for one in unsigned]
+
+
+def check_expiry(statement: SignedStatement, now: datetime, findings: Findings) -> None:
     """Whoever signed may say until when it counts."""
-    expires = build.predicate.get("expires")
+    expires = statement.predicate.get("expires")
     if expires is None:
         return
     try:
@@ -90,7 +97,12 @@ def check_files(
     folder: EvidenceFolder, build: SignedStatement, evaluations: Sequence[SignedEvaluation], findings: Findings
 ) -> None:
     """Each file has the digest that was signed, none is missing, and there is no other."""
-    wrong = [f"{name} is neither file nor folder" for name in folder.odd]
+    wrong = [
+        f"{name} is an empty folder, which evidence has none of"
+        if name.endswith("/")
+        else f"{name} is neither file nor folder"
+        for name in folder.odd
+    ]
     for name, digest in build.subject.items():
         if not folder.has(name):
             wrong.append(f"{name} is missing")
@@ -108,7 +120,8 @@ def _find_strangers(folder: EvidenceFolder, build: SignedStatement) -> list[str]
     return [name for name in folder.files if name not in build.subject and name != layout.BUILD]
 
 
-def _find_name(statement: SignedStatement) -> str:
+def find_name(statement: SignedStatement) -> str:
+    """The evaluation that a statement is about."""
     try:
         return str(statement.predicate["buildDefinition"]["externalParameters"]["evaluation"])
     except (TypeError, KeyError):

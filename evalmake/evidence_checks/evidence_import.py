@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from evalmake.evidence import layout
+from evalmake.evidence.material import StoredRecord
 from evalmake.evidence_checks.envelopes import read_evaluations
 from evalmake.evidence_checks.findings import Findings, State
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
@@ -65,14 +66,32 @@ def import_records(path: Path, store: Store) -> ImportedEvidence:
     conflicts: list[str] = []
     with store.database.transaction():
         for one in proved:
-            end = append_attempts(store, one.attempts, one.parts, _find_outputs(folder, one))
+            outputs = _find_outputs(folder, one)
+            end = append_attempts(store, one.attempts, one.parts, outputs)
             ends[end] += 1
             conflicts += [one.signed.name] if end is Merged.CONFLICT else []
+            for attempts in _group_whole(one.earlier):
+                append_attempts(store, attempts, one.parts, outputs)
         store.mark_changed()
     store.save_rebuilt_histories()
     return ImportedEvidence(ends[Merged.ADDED], ends[Merged.KNOWN], tuple(conflicts))
 
 
 def _find_outputs(folder: EvidenceFolder, one: ProvedEvaluation) -> dict[str, Path]:
-    prefix = f"{one.signed.folder}/{layout.OUTPUTS}/"
-    return {folder.digest(name): folder.path / name for name in folder.files if name.startswith(prefix)}
+    """The files of the evidence that are outputs of its attempts, by their sha256."""
+    records = (record.result for record in (*one.attempts, *one.earlier))
+    return {
+        output.sha256: folder.path / path
+        for record in records
+        for path, output in one.list_kept(record).items()
+        if folder.has(path)
+    }
+
+
+def _group_whole(records: Sequence[StoredRecord]) -> list[list[StoredRecord]]:
+    """Records by their actions, of those actions alone whose attempts are all there."""
+    found: dict[str, list[StoredRecord]] = {}
+    for record in records:
+        found.setdefault(record.result.action, []).append(record)
+    ordered = [sorted(group, key=lambda one: one.result.attempt) for group in found.values()]
+    return [group for group in ordered if [one.result.attempt for one in group] == [*range(1, len(group) + 1)]]

@@ -43,7 +43,7 @@ class EvidenceFolder:
     files: dict[str, int] = field(default_factory=dict)
     """Every plain file by its path: its size in bytes."""
     odd: list[str] = field(default_factory=list)
-    """Links, devices and pipes."""
+    """Links, devices, pipes and empty folders, which end in a slash."""
     _digests: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -56,7 +56,7 @@ class EvidenceFolder:
 
     def _list(self, prefix: str) -> list[str]:
         """Note what lies in a folder; return the folders in it."""
-        folders = []
+        folders, before = [], len(self.files) + len(self.odd)
         with os.scandir(self.path / prefix) as entries:
             for entry in sorted(entries, key=lambda one: one.name):
                 name = f"{prefix}{entry.name}"
@@ -67,6 +67,8 @@ class EvidenceFolder:
                     self.files[name] = status.st_size
                 else:
                     self.odd.append(name)
+        if prefix and not folders and len(self.files) + len(self.odd) == before:
+            self.odd.append(prefix)
         if len(self.files) + len(self.odd) > _MOST_FILES:
             raise BadEvidence(f"it has more than {_MOST_FILES} files")
         if prefix.count("/") > _MOST_LEVELS:

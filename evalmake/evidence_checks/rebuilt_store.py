@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from evalmake.evidence import layout
 from evalmake.evidence.material import StoredRecord
+from evalmake.evidence_checks.envelopes import read_evaluations
+from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import EvidenceFolder
-from evalmake.evidence_checks.records import ProvedEvaluation
+from evalmake.evidence_checks.records import ProvedEvaluation, check_records
+from evalmake.evidence_checks.samples import check_samples
+from evalmake.evidence_checks.sources import open_sources
 from evalmake.planner.action import Action
+from evalmake.planner.graph import Graph
+from evalmake.project.targets import Selection
 from evalmake.scoring.sample_counts import SAMPLES
+from evalmake.store.origin import EVALFILE
 from evalmake.store.store import Store
+from evalmake.workspace import Workspace
+
+
+@contextmanager
+def open_evidence(path: Path, scratch: Path) -> Iterator[tuple[Workspace, Graph, Store]]:
+    """A store that has what evidence tells, the Evalfile of that, and the graph of its evaluations.
+
+    Nothing is checked that `verify` checks. BadEvidence where it is none, EvalmakeError where its Evalfile does not
+    load.
+    """
+    folder, findings = EvidenceFolder.open(path), Findings()
+    build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
+    proved = check_records(folder, read_evaluations(folder, build, [], findings), build.predicate, findings)
+    rows = check_samples(folder, proved, findings)
+    workspace, _ = open_sources(path, scratch)
+    names = {one.signed.name for one in proved}
+    cells = {cell.name: cell for group in workspace.cells.values() for cell in group if cell.name in names}
+    # Attempts are told of the Evalfile that made them, by the path that it had from its store.
+    known = (record.result.facts.get(EVALFILE) for one in proved for record in one.attempts)
+    with Store.open(scratch / "store", next(filter(None, known), workspace.evalfile_key)) as store:
+        fill_store(store, folder, proved, rows)
+        yield workspace, workspace.graph_of(Selection(cells, {})), store
 
 
 def fill_store(
@@ -25,21 +55,16 @@ def fill_store(
             if key in known:
                 continue
             known.add(key)
-            counts = record.result == one.counting
-            store.commit(_find_action(one, record), record.result, _find_outputs(folder, one, rows) if counts else {})
+            outputs: dict[str, Path | bytes] = {
+                output.name: folder.path / path
+                for path, output in one.list_kept(record.result).items()
+                if folder.has(path)
+            }
+            if record.result == one.counting and SAMPLES not in outputs and one.signed.name in rows:
+                outputs[SAMPLES] = rows[one.signed.name]
+            store.commit(_find_action(one, record), record.result, outputs)
 
 
 def _find_action(one: ProvedEvaluation, record: StoredRecord) -> Action:
     named = sorted((name, one.parts[part]) for name, part in record.result.identity.items())
     return Action("evaluate", tuple(named), (), record.result.action)
-
-
-def _find_outputs(folder: EvidenceFolder, one: ProvedEvaluation, rows: Mapping[str, bytes]) -> dict[str, Path | bytes]:
-    """The outputs that there are, by name."""
-    prefix = f"{one.signed.folder}/{layout.OUTPUTS}/"
-    found: dict[str, Path | bytes] = {
-        name.removeprefix(prefix): folder.path / name for name in folder.files if name.startswith(prefix)
-    }
-    if SAMPLES not in found and one.signed.name in rows:
-        found[SAMPLES] = rows[one.signed.name]
-    return found

@@ -15,6 +15,8 @@ from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.planner.action import Action, ActionResult, Artifact
 from evalmake.planner.digest import Part, digest
+from evalmake.store.acceptance import ACCEPTED_BECAUSE, ACCEPTED_FROM
+from evalmake.store.origin import USER
 from evalmake.store.records import UnreadableRecord, is_sealed, record_from_text
 
 _SHORT = 19
@@ -36,6 +38,14 @@ class ProvedEvaluation:
         last = self.attempts[-1].result
         named = sorted((name, self.parts[part]) for name, part in last.identity.items())
         return Action("evaluate", tuple(named), (), last.action)
+
+    def list_kept(self, record: ActionResult) -> dict[str, Artifact]:
+        """The outputs of an attempt that evidence may hold, by their paths in it."""
+        folder = self.signed.folder
+        if record == self.counting:
+            return {layout.output_path(folder, one.name): one for one in record.outputs}
+        own = [one for one in record.outputs if one.name in layout.PROVENANCE]
+        return {layout.attempt_path(folder, record.action, record.attempt, one.name): one for one in own}
 
     @property
     def outputs(self) -> tuple[Artifact, ...]:
@@ -64,11 +74,25 @@ def check_records(
             f"{one.name}: {text}" for text in (*_contradict_statement(found), *_contradict_outputs(folder, found))
         ]
         proved.append(found)
-    attempts = [record.result for one in proved for record in (*one.attempts, *one.earlier)]
+    records = [record.result for one in proved for record in (*one.attempts, *one.earlier)]
+    attempts = [record for record in records if ACCEPTED_FROM not in record.facts]
     failed = sum(attempt.status != "succeeded" for attempt in attempts)
     lost = f", {failed} of them failed or cancelled" if failed else ", all succeeded"
     findings.judge("records", wrong, f"{count(len(attempts), 'attempt')} of {count(len(proved), 'evaluation')}{lost}")
+    _tell_acceptances(proved, findings)
     return proved
+
+
+def _tell_acceptances(proved: Sequence[ProvedEvaluation], findings: Findings) -> None:
+    """A result that somebody accepted was measured by another definition: no plan proves that it may count."""
+    told = []
+    for one in proved:
+        facts = one.counting.facts if one.counting else {}
+        if ACCEPTED_FROM in facts:
+            who, why = facts.get(USER, "somebody"), facts.get(ACCEPTED_BECAUSE, "")
+            told.append(f"{one.signed.name} was measured by another definition; {who} accepted it because: {why}")
+    if told:
+        findings.skip("accepted", f"{count(len(told), 'result')} that a person let count", *told)
 
 
 def _prove(folder: EvidenceFolder, one: SignedEvaluation) -> ProvedEvaluation:
@@ -151,7 +175,17 @@ def _contradict_outputs(folder: EvidenceFolder, one: ProvedEvaluation) -> list[s
     byproducts = one.signed.statement.predicate["runDetails"]["byproducts"]
     left_out = {str(entry["name"]): str(entry["digest"]["sha256"]) for entry in byproducts}
     told, recorded = {**left_out, **there}, {output.name: output.sha256 for output in one.outputs}
-    return [
+    kept = {
+        path: output.sha256
+        for record in (*one.attempts, *one.earlier)
+        for path, output in one.list_kept(record.result).items()
+    }
+    wrong = [
+        f"{name} is not the one on record"
+        for name in folder.files
+        if name.startswith(f"{one.signed.folder}/{layout.ATTEMPTS}/") and kept.get(name) != folder.digest(name)
+    ]
+    return wrong + [
         f"its output {name} is not the one on record"
         for name in sorted({*told, *recorded})
         if told.get(name) != recorded.get(name) or (name in there and name in left_out)

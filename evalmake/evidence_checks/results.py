@@ -96,6 +96,8 @@ def _check_outputs(
     if nodes:
         wrong = list(find_contradictions(planned.workspace, nodes, store))
         findings.judge("outputs", wrong, f"{count(len(nodes), 'evaluation')}: the harness reads the same scores again")
+    if kept := len({one.action.digest for one in evaluations} - whole):
+        findings.leave_out("outputs", f"{count(kept, 'evaluation')} without the harness's own files")
 
 
 def _check_reports(

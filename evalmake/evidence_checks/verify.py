@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from evalmake.evidence import layout
+from evalmake.evidence_checks.agreed_plan import check_agreed_plan
 from evalmake.evidence_checks.disclosed_samples import verify_disclosure
 from evalmake.evidence_checks.envelopes import check_expiry, check_files, check_signatures, read_evaluations
 from evalmake.evidence_checks.findings import Findings
@@ -17,6 +18,7 @@ from evalmake.evidence_checks.folder import LARGEST, BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.records import check_records
 from evalmake.evidence_checks.results import check_results
 from evalmake.evidence_checks.samples import check_samples, check_scores
+from evalmake.planner.saved_plan import SavedPlan
 from evalmake.scoring.result_set import ResultSet
 from evalmake.signatures.keys import PublicKey
 
@@ -31,6 +33,8 @@ class VerifiedEvidence:
     findings: Findings = field(default_factory=Findings)
     predicate: Mapping[str, Any] = field(default_factory=dict)
     results: ResultSet | None = None
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    """Of a disclosure: the fields of its sample."""
 
 
 def verify_sample(path: Path, keys: Sequence[PublicKey]) -> VerifiedEvidence:
@@ -39,12 +43,14 @@ def verify_sample(path: Path, keys: Sequence[PublicKey]) -> VerifiedEvidence:
     if path.stat().st_size > LARGEST:
         found.findings.fail("sample", f"{path.name} is too large to be a sample: {path.stat().st_size >> 20} MiB")
     else:
-        verify_disclosure(path.read_bytes(), path.name, keys, found.findings)
+        found.sample = verify_disclosure(path.read_bytes(), path.name, keys, found.findings)
     return found
 
 
-def verify_evidence(path: Path, keys: Sequence[PublicKey], now: datetime | None = None) -> VerifiedEvidence:
-    """Check a folder of evidence; OSError where it cannot be read."""
+def verify_evidence(
+    path: Path, keys: Sequence[PublicKey], now: datetime | None = None, agreed: SavedPlan | None = None
+) -> VerifiedEvidence:
+    """Check a folder of evidence, perhaps by a plan that was agreed on; OSError where it cannot be read."""
     found = VerifiedEvidence(path)
     findings = found.findings
     try:
@@ -59,7 +65,7 @@ def verify_evidence(path: Path, keys: Sequence[PublicKey], now: datetime | None 
         return found
     found.predicate = build.predicate
     try:
-        _check_all(folder, build, keys, now or datetime.now(UTC), found)
+        _check_all(folder, build, keys, now or datetime.now(UTC), agreed, found)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         # Whoever signs may sign anything: a statement or a record of another form is not evidence.
         findings.fail("form", f"it does not have the form of evidence: {type(error).__name__}: {error}"[:_LONGEST])
@@ -67,7 +73,12 @@ def verify_evidence(path: Path, keys: Sequence[PublicKey], now: datetime | None 
 
 
 def _check_all(
-    folder: EvidenceFolder, build: SignedStatement, keys: Sequence[PublicKey], now: datetime, found: VerifiedEvidence
+    folder: EvidenceFolder,
+    build: SignedStatement,
+    keys: Sequence[PublicKey],
+    now: datetime,
+    agreed: SavedPlan | None,
+    found: VerifiedEvidence,
 ) -> None:
     findings = found.findings
     evaluations = read_evaluations(folder, build, keys, findings)
@@ -75,6 +86,8 @@ def _check_all(
     check_expiry(build, now, findings)
     check_files(folder, build, evaluations, findings)
     proved = check_records(folder, evaluations, build.predicate, findings)
+    if agreed is not None:
+        check_agreed_plan(agreed, folder, proved, findings)
     rows = check_samples(folder, proved, findings)
     check_scores(proved, rows, findings)
     with TemporaryDirectory(prefix="evalmake-verify-") as scratch:

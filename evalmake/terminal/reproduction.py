@@ -77,7 +77,10 @@ def _render_replay(replayed: Sequence[ReplayedEvaluation]) -> Iterator[str]:
         yield from _render_differences(one.differences)
     same = sum(one.agrees and not one.why_not for one in replayed)
     yield from _count_more(replayed)
-    yield f"{same} of {len(replayed)} evaluations scored again: the same to the last digit"
+    if same:
+        yield f"{same} of {len(replayed)} evaluations scored again: the same to the last digit"
+    else:
+        yield f"none of {len(replayed)} evaluations came out the same"
 
 
 def _render_differences(differences: Sequence[Disagreement]) -> Iterator[str]:
@@ -116,7 +119,7 @@ def _describe(one: ComparedEvaluation) -> str:
         told += f"; equal item by item ({one.items})"
     if difference is None or difference.p is None:
         return f"{told}; no test{f': {one.note}' if one.note else ''}"
-    told += f"; {_name_test(one.comparison)}: p {_show_p(one.comparison.p_holm)}"
+    told += f"; {_name_test(one.comparison)}: adjusted p {_show_p(one.comparison.p_holm)}"
     return f"{told}; {one.note}" if one.note else told
 
 

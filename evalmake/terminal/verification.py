@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from evalmake.terminal.tables import align_columns
 
 _MOST_DETAILS = 10
 _MOST_ROWS = 20
+_LONGEST = 300
 _LAST_WORDS = {
     0: "it holds",
     1: "nothing is wrong, but not all of it could be checked here",
@@ -25,7 +27,7 @@ def render_verification(found: VerifiedEvidence) -> str:
     lines = [_describe(found), ""]
     for check in found.findings.checks:
         lines += _render_check(check)
-    lines += ["", *_render_scores(found)]
+    lines += ["", *_render_scores(found), *_render_sample(found)]
     return "\n".join([*lines, f"{found.path}: {_LAST_WORDS[found.findings.status]}"])
 
 
@@ -42,6 +44,7 @@ def verification_to_json(found: VerifiedEvidence) -> dict[str, Any]:
         "status": found.findings.status,
         "checks": checks,
         "scores": list(_list_scores(found)),
+        "sample": dict(found.sample),
     }
 
 
@@ -83,6 +86,15 @@ def _render_scores(found: VerifiedEvidence) -> Iterator[str]:
         if number := sum(gate.met is met for gate in found.results.gates):
             yield f"  {count(number, 'gate')} {text}"
     yield ""
+
+
+def _render_sample(found: VerifiedEvidence) -> Iterator[str]:
+    """The fields of a disclosed sample, each on one line."""
+    for name, value in found.sample.items() if not found.findings.has_failed else ():
+        text = clean_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        yield f"  {clean_line(name):<13} {text[:_LONGEST]}{'...' if len(text) > _LONGEST else ''}"
+    if found.sample:
+        yield ""
 
 
 def _list_scores(found: VerifiedEvidence) -> Iterator[dict[str, Any]]:

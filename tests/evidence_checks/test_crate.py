@@ -154,6 +154,9 @@ def test_keys_in_files_and_data_that_nothing_reads(made: Made, other: Bench) -> 
     assert "3 evaluations imported" in done.out
     assert "nothing to do: 3 evaluations up to date" in other.run("grid", "once").out
     assert (other.root / "audit.key").read_text() != made.keys["audit"].private
+    story = other.run("audit", "grid/1").out
+    assert "temperature: 0.1 -> 0.7" in story
+    assert "missing or damaged" not in story
 
 
 def test_a_wrong_crate_is_not_imported(crate: Made, other: Bench) -> None:

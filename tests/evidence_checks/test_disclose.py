@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from evalmake.evidence_checks.disclosed_samples import verify_disclosure
+from evalmake.evidence_checks.findings import Findings
 from tests.evidence_checks.conftest import Made
 from tests.support.workspaces import Bench
 
@@ -41,3 +44,34 @@ def test_what_cannot_be_shown_is_said(made: Made) -> None:
     ):
         ended = made.bench.run("disclose", "hidden", *words)
         assert (ended.status, said in ended.err) == (2, True), ended.text
+
+
+def test_a_sample_says_what_it_is_of(made: Made, tmp_path: Path) -> None:
+    """Verified, a sample names its evaluation and shows its fields; one that says more is none."""
+    path, key = tmp_path / "sample.json", str(made.bench.root / "audit.pub")
+    assert made.bench.run("disclose", "evidence", "3", "--of", "grid/2", "-o", str(path)).status == 0
+    ended = made.bench.run("verify", str(path), "--key", key)
+    assert ended.status == 0
+    assert "of 12 of grid/2" in ended.out
+    content = json.loads(path.read_text())
+    assert f"target        {content['sample']['target']}" in ended.out
+    path.write_text(json.dumps(content | {"extra": "a lie"}))
+    more = made.bench.run("verify", str(path), "--key", key)
+    assert (more.status, "it says more than a disclosure: `extra`" in more.out) == (2, True)
+
+
+def test_a_sample_expires_with_its_evidence(made: Made, tmp_path: Path) -> None:
+    """A sample of evidence that has expired is not valid any more."""
+    path = tmp_path / "sample.json"
+    assert made.bench.run("disclose", "expiring", "3", "--of", "grid/1", "-o", str(path)).status == 0
+    for hours, is_wrong in ((0, False), (2, True)):
+        findings = Findings()
+        verify_disclosure(path.read_bytes(), "x", [], findings, datetime.now(UTC) + timedelta(hours=hours))
+        assert any("it expired at" in check.message for check in findings.checks) is is_wrong
+
+
+def test_texts_are_with_whoever_measured(made: Made, tmp_path: Path) -> None:
+    """Without the store, evidence without texts shows none, and says where they are."""
+    ended = Bench(tmp_path).run("disclose", str(made.bench.root / "hidden"), "3", "--of", "grid/1")
+    assert ended.status == 2
+    assert "it is without texts, and those are in the store that it was written from" in ended.err

@@ -38,6 +38,13 @@ def test_folders_without_end(bench: Bench, evidence: Path) -> None:
     assert "nested more than 50 deep" in ended.out
 
 
+def test_a_folder_that_is_empty_was_not_signed(bench: Bench, evidence: Path) -> None:
+    """A folder that holds nothing was added, too."""
+    (evidence / "evaluations/0010-x").mkdir()
+    ended = bench.run("verify", str(evidence))
+    assert (ended.status, "evaluations/0010-x/ is an empty folder" in ended.out) == (2, True)
+
+
 def test_an_empty_folder(bench: Bench, tmp_path: Path) -> None:
     """A folder that holds no evidence is told to be none."""
     ended = bench.run("verify", str(tmp_path))

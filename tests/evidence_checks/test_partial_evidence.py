@@ -88,5 +88,10 @@ def test_a_result_that_was_accepted_is_told(partial: Made) -> None:
     assert bench.run("evidence").status == 0
     found = partial.verify(bench.root / "evidence", "audit")
     assert failures(found) == {}
+    assert found.findings.status == 1
+    (told,) = [check for check in found.findings.checks if check.subject == "accepted"]
+    assert told.message == "3 results that a person let count"
+    assert told.details[0].startswith("grid/1 was measured by another definition; ")
+    assert told.details[0].endswith("accepted it because: a space does not matter")
     statement = next((bench.root / "evidence/evaluations").glob("0001-*/records.jsonl")).read_text()
     assert "a space does not matter" in statement
