@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from evalmake.language.diagnostic import make_error
 from evalmake.planner.digest import Part, describe_change, find_changes
@@ -10,13 +10,13 @@ from evalmake.planner.plan import Plan
 from evalmake.planner.plan_parts import find_parts_of_plan
 from evalmake.planner.saved_plan import SavedPlan
 
-_SHOWN = 10
+_SHOWN = 30
 _CELLS = {"names": "it shows other evaluations", "results": "an evaluation that it shows has changed"}
 
 
 def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
     """Raise EvalmakeError if `plan` would run anything that the saved plan does not. It may run less."""
-    changes = list(_find_changes(plan, saved))
+    changes = _fold(_find_changes(plan, saved))
     if changes or plan.digest != saved.digest:
         shown = changes[:_SHOWN] + ([f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])
         raise make_error(
@@ -25,6 +25,19 @@ def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
             notes=shown or ["a gate or a report has changed"],
             help=[f"save it again, and look at what changed: evalmake -n -o {saved.name}"],
         )
+
+
+def _fold(changes: Iterable[str]) -> list[str]:
+    """The changes, of which one that many evaluations share is told once: `grid/1 and 11 more: limit: 10 -> 20`."""
+    names: dict[str, list[str]] = {}
+    for line in changes:
+        name, found, change = line.partition(": ")
+        is_shared = found and not name.startswith("report ")
+        names.setdefault(change if is_shared else line, []).append(name if is_shared else "")
+    return [
+        f"{first}{f' and {len(more)} more' if more else ''}: {change}" if first else change
+        for change, (first, *more) in names.items()
+    ]
 
 
 def _find_changes(plan: Plan, saved: SavedPlan) -> Iterator[str]:

@@ -38,13 +38,13 @@ report card { of = [grid], path = "card.md" }
 
 WORDS = ["grid", "other", "card"]
 MOVES = [
-    ("temperature = 0.0", "temperature = 0.7", "grid/1: params.temperature: 0.0 -> 0.7"),
-    ("temperature = 0.0", "", "grid/1: params.temperature: 0.0 -> (none)"),
-    ('"m" }', '"n" }', "grid/1: name: m -> n"),
-    ('"{question}"', '"Q: {question}"', "grid/1: prompt: {question} -> Q: {question}"),
-    ("accuracy >= 0.5", "accuracy >= 0.4", "grid/1: require[0]: accuracy >= 0.5 -> accuracy >= 0.4"),
-    ("require accuracy >= 0.5", "", "grid/1: require[0]: accuracy >= 0.5 -> (none)"),
-    ("scorer  = number", "scorer  = number, coverage = 50%", "grid/1: coverage: 1.0 -> 0.5"),
+    ("temperature = 0.0", "temperature = 0.7", "grid/1 and 1 more: params.temperature: 0.0 -> 0.7"),
+    ("temperature = 0.0", "", "grid/1 and 1 more: params.temperature: 0.0 -> (none)"),
+    ('"m" }', '"n" }', "grid/1 and 2 more: name: m -> n"),
+    ('"{question}"', '"Q: {question}"', "grid/1 and 2 more: prompt: {question} -> Q: {question}"),
+    ("accuracy >= 0.5", "accuracy >= 0.4", "grid/1 and 1 more: require[0]: accuracy >= 0.5 -> accuracy >= 0.4"),
+    ("require accuracy >= 0.5", "", "grid/1 and 1 more: require[0]: accuracy >= 0.5 -> (none)"),
+    ("scorer  = number", "scorer  = number, coverage = 50%", "grid/1 and 2 more: coverage: 1.0 -> 0.5"),
     ('"card.md"', '"card.json", format = json', "report card: format: markdown -> json"),
     ("of = [grid]", "of = [other]", "report card: it shows other evaluations"),
     ("report card", "report cart", "report card is no longer selected"),
@@ -84,16 +84,21 @@ def test_another_headline_is_named(project: Project) -> None:
 def test_a_changed_file_is_named(planned: Project) -> None:
     """Other data is told by the digests of both."""
     planned.write("sums.jsonl", '{"question": "1 + 2?", "answer": 3}\n')
-    assert "note: grid/1: files.sha256: sha256:" in planned.run("-n", "--plan", "plan.json", status=2).stderr
+    assert "note: grid/1 and 2 more: files.sha256: sha256:" in planned.run("-n", "--plan", "plan.json", status=2).stderr
 
 
-def test_many_changes_are_counted(planned: Project) -> None:
-    """Ten lines are shown, and how many more there are."""
-    planned.write("Evalfile", EVALFILE.replace("in 1..2", "in 1..20"))
+def test_what_many_evaluations_share_is_told_once(planned: Project) -> None:
+    """A change of all cells is one line, which counts them; of many changes thirty are shown, and how many more."""
+    wide = EVALFILE.replace("in 1..2", "in 1..20")
+    planned.write("Evalfile", wide)
     planned.run("-n", "-o", "plan.json")
-    planned.write("Evalfile", EVALFILE.replace("in 1..2", "in 1..20").replace("temperature = 0.0", "temperature = 1.0"))
+    planned.write("Evalfile", wide.replace("temperature = 0.0", "temperature = 1.0"))
     said = planned.run("-n", "--plan", "plan.json", status=2).stderr
-    assert said.count("note: grid/") == 10
+    assert "note: grid/1 and 19 more: params.temperature: 0.0 -> 1.0\n" in said
+    many = ", ".join(f"p{at} = {at}" for at in range(40))
+    planned.write("Evalfile", wide.replace("temperature = 0.0", f"temperature = 0.0, {many}"))
+    said = planned.run("-n", "--plan", "plan.json", status=2).stderr
+    assert said.count("note: grid/1 and 19 more: params.p") == 30
     assert "note: and 10 more\n" in said
 
 

@@ -169,7 +169,7 @@ def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
     refused = built.run("--plan", "plan.json")
     assert refused.status == 2
     assert "[plan-moved]" in refused.err
-    assert "note: grid/one/more/1: params.top_p: 0.9 -> 0.7\n" in refused.err
+    assert "note: grid/one/more/1 and 3 more: params.top_p: 0.9 -> 0.7\n" in refused.err
     built.edit("top_p = 0.7", "top_p = 0.9")
     assert "8 ran" in built.run("--plan", "plan.json").out
 
@@ -180,7 +180,7 @@ def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
         (
             "seed      in 1..2",
             "confidence = 90%\n        seed      in 1..2",
-            "grid/two/sums/1: confidence: none -> 0.9",
+            "grid/two/sums/1 and 3 more: confidence: none -> 0.9",
         ),
         ("# The whole grid.", "settings { confidence = 90% }", "report card: confidence: none -> 0.9"),
         ('"out/card.md"', '"out/other.md"', "report card: path: out/card.md -> out/other.md"),
