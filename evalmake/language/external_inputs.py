@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,8 @@ class ExternalInputs:
     """The sha256 of each file that was hashed."""
     answers: dict[Question, object] = field(default_factory=dict)
     """What was asked about files and folders besides, and the answers."""
+    check_text: Callable[[Path, Span], None] = lambda path, at: None
+    """Raises an EvalmakeError for a file whose text may not be shown: see `evalmake/project/boundary.py`."""
 
     def variable(self, name: str) -> str | None:
         """The value of a variable of the environment."""
@@ -52,6 +54,7 @@ class ExternalInputs:
 
     def read(self, path: Path, most: int) -> bytes:
         """The bytes of a regular file of at most `most` bytes; OSError where it is none, or cannot be read."""
+        self.watched.add(str(path.absolute()))
         data = read_regular(path, most)
         self.texts[path.absolute()] = data
         return data

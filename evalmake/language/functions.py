@@ -1,7 +1,8 @@
-"""The functions of the language: `env`, `file`, `glob` and `secret`, which read what is outside of an Evalfile."""
+"""The functions of the language, which read what is outside of an Evalfile: `env`, `file`, `glob`, `secret`, `text`."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,13 @@ from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_search import is_pattern, split_pattern
-from evalmake.language.source import Source, Span
+from evalmake.language.source import Source, Span, normalize_text
+from evalmake.language.text_files import decode_text, shorten_path
 from evalmake.language.values import File, Files, Folder, SecretRef, Value
+
+MOST_TEXT = 16 << 20
+"""Of the bytes of a file whose text is a value."""
+_LARGER = f"is larger than {MOST_TEXT >> 20} MB, which is too much for one text"
 
 
 class Functions:
@@ -30,6 +36,7 @@ class Functions:
             "file": self._read_file,
             "glob": self._find_files,
             "secret": self._name_secret,
+            "text": self._read_text,
         }
         if name not in functions:
             meant = closest_name(name, functions)
@@ -37,13 +44,14 @@ class Functions:
                 "unknown-function",
                 f"there is no function `{name}`",
                 self._span(node.name),
-                help=[f"did you mean `{meant}`?"] if meant else ["the functions are env, file, glob and secret"],
+                help=[f"did you mean `{meant}`?"] if meant else ["the functions are env, file, glob, secret and text"],
             )
         arguments = [self.evaluate(argument) for argument in node.arguments]
         more = {"env": ", and optionally a default after it", "glob": ", and one that ends in `/` a marker after it"}
         most = 2 if name in more else 1
         if not 1 <= len(arguments) <= most or not isinstance(arguments[0], str):
-            raise make_error("bad-call", f"`{name}` takes a text{more.get(name, '')}", self._span(node))
+            takes = "the path of one file, in quotes" if name == "text" else f"a text{more.get(name, '')}"
+            raise make_error("bad-call", f"`{name}` takes {takes}", self._span(node))
         return functions[name](node, *arguments)
 
     def _span(self, node: tree.Expr | tree.Name) -> Span:
@@ -71,6 +79,23 @@ class Functions:
             return Files((self._file(path.name, path),), single=True)
         except OSError as error:
             raise self._unreadable_error(node, str(name), path, error) from None
+
+    def _read_text(self, node: tree.Call, name: Value) -> Value:
+        """The text of a file as it is: `${NAME}` and escapes in it are letters."""
+        path, at = self._resolve_path(str(name)), self._span(node)
+        self.external.check_text(path, at)
+        try:
+            data = self.external.read(path, MOST_TEXT)
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                help_ = [f'a text is sent with every request; for data: `files = file("{name}")`']
+                raise make_error("too-large", f"`{name}` {_LARGER}", at, help=help_) from None
+            raise self._unreadable_error(node, str(name), path, error) from None
+        text = normalize_text(decode_text(data, path, at, "read here"))
+        if "\0" in text:
+            place = Source(shorten_path(path), text).span(text.index("\0"))
+            raise make_error("bad-escape", "a text cannot contain the character NUL", place, also=[(at, "read here")])
+        return text
 
     def _find_files(self, node: tree.Call, pattern: Value, *marker: Value) -> Value:
         if str(pattern).endswith("/"):
@@ -126,24 +151,26 @@ class Functions:
 
     def _unreadable_error(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
         if isinstance(error, FileNotFoundError):
-            siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
-            meant = closest_name(path.name, siblings)
-            if is_pattern(name):
-                help_ = [f'`file` names one file; for all that match: glob("{name}")']
-            else:
-                help_ = [f"did you mean `{meant}`?"] if meant else []
             return make_error(
                 "missing-file",
                 f"there is no file `{name}`",
                 self._span(node),
                 notes=[f"evalmake looked for it at {path}"],
-                help=help_,
+                help=_suggest_name(node.name.text, name, path),
             )
         if isinstance(error, IsADirectoryError):
-            return make_error(
-                "missing-file",
-                f"`{name}` is a folder",
-                self._span(node),
-                help=[f'name the files in it: glob("{name.rstrip("/")}/*")'],
-            )
+            cure = f'glob("{name.rstrip("/")}/*")'
+            cure = "name one file in it" if node.name.text == "text" else f"name the files in it: {cure}"
+            return make_error("missing-file", f"`{name}` is a folder", self._span(node), help=[cure])
         return make_error("missing-file", f"`{name}` cannot be read: {error.strerror}", self._span(node))
+
+
+def _suggest_name(function: str, name: str, path: Path) -> list[str]:
+    """Help for a file that is not there."""
+    if is_pattern(name) and function == "text":
+        return ["`text` gives the text of one file: name it"]
+    if is_pattern(name):
+        return [f'`file` names one file; for all that match: glob("{name}")']
+    siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
+    meant = closest_name(path.name, siblings)
+    return [f"did you mean `{meant}`?"] if meant else []

@@ -74,7 +74,7 @@ class ValueExtents:
                 "too-large",
                 "this value has more than a million items, or 16 million characters",
                 span,
-                help=['write fewer items; a long text belongs into a file: `file("PATH")`'],
+                help=['write fewer items; data belong into a file: `file("PATH")`'],
             )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NoReturn
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -83,8 +84,41 @@ class Files:
     files: tuple[File, ...]
     single: bool = False
 
+    @classmethod
+    def join(cls, parts: Sequence[Files]) -> Files:
+        """The files of several calls, in their order; ValueError for one that two of them name.
+
+        Two files of one name, from different folders, are told apart by the number of their part.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        found: dict[Path, File] = {}
+        names: set[str] = set()
+        for number, part in enumerate(parts, 1):
+            for file in part.files:
+                if file.path in found:
+                    raise ValueError(f"the list has `{file.name}` twice")
+                name = file.name
+                while name in names:
+                    name = f"{number}/{name}"
+                found[file.path] = File(name, file.sha256, file.path)
+                names.add(name)
+        return cls(tuple(found.values()))
+
+    @property
+    def roots(self) -> set[Path]:
+        """The folders below which the names are."""
+        return {file.path.parents[len(PurePath(file.name).parts) - 1] for file in self.files}
+
     def __str__(self) -> str:
         return ", ".join(f.name for f in self.files)
+
+
+def join_files(value: object) -> object:
+    """The files of a list of `file()` and `glob()`, as a key that takes files has them; any other value as it is."""
+    if isinstance(value, tuple) and value and all(isinstance(one, Files) for one in value):
+        return Files.join(value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +234,8 @@ def format_value(value: object) -> str:
         case Template():
             return '"' + "".join(p if isinstance(p, str) else f"${{{p}}}" for p in value.parts) + '"'
         case Files():
-            return ", ".join(f'file("{f.name}")' for f in value.files)
+            calls = ", ".join(f'file("{f.name}")' for f in value.files)
+            return calls if len(value.files) == 1 else f"[{calls}]"
         case SecretRef():
             return f"secret({_quote(value.name)})"
     return str(value)

@@ -14,6 +14,7 @@ from evalmake.language.file_hashes import hash_bytes
 from evalmake.language.file_search import is_pattern, split_pattern
 from evalmake.language.parser import MAX_NESTING, load_tree
 from evalmake.language.source import Source, Span
+from evalmake.language.text_files import decode_text, shorten_path
 from evalmake.project import catalog
 from evalmake.project.boundary import Boundary, allow_help
 
@@ -58,8 +59,9 @@ def read_files(
     """
     found = FileSet(boundary, external)
     found.watched |= found.boundary.watched
+    external.check_text = lambda path, at: _check_text(boundary, path, at)
     if written is None:
-        _read_file(path, _shorten(path), None, None, cache, found, [])
+        _read_file(path, shorten_path(path), None, None, cache, found, [])
     else:
         found.files.append(LoadedFile(path.absolute(), written, load_tree(written, None), None))
     return found
@@ -76,7 +78,7 @@ def _read_file(
 ) -> None:
     real = path.absolute()
     if real in open_files:
-        ring = " -> ".join(_shorten(p) for p in [*open_files[open_files.index(real) :], real])
+        ring = " -> ".join(shorten_path(p) for p in [*open_files[open_files.index(real) :], real])
         raise make_error("include-cycle", f"a file includes itself: {ring}", at)
     if real in found.read:
         return
@@ -94,7 +96,7 @@ def _read_file(
     if not found.boundary.allows(path, data):  # and what it is, is not shown
         help_ = ["if it is one, give it a name that ends in `.evalfile`"]
         raise make_error("syntax", f"`{name}` is not an Evalfile", at, help=help_)
-    source = Source(name, _decode(data, path, at))
+    source = Source(name, decode_text(data, path, at, "included here"))
     if digest is not None and at is not None:
         _check_digest(digest, data, source, at)
     file = LoadedFile(real, source, load_tree(source, cache), at)
@@ -127,7 +129,7 @@ def _read_include(
         if item.maybe and not found.external.exists(match):
             found.watched.add(str(match))
             continue
-        name = catalog.catalog_name(match) if shipped else _shorten(match)
+        name = catalog.catalog_name(match) if shipped else shorten_path(match)
         _read_file(match, name, at, item.digest, cache, found, open_files)
 
 
@@ -135,11 +137,24 @@ def _outside_error(boundary: Boundary, path: Path, at: Span | None) -> EvalmakeE
     """The error for an include, or an Evalfile that is a link, which leads out of the project."""
     return make_error(
         "outside-project",
-        f"`{_shorten(path)}` is outside the project, so it is not read",
+        f"`{shorten_path(path)}` is outside the project, so it is not read",
         at,
         notes=[f"the project is {boundary.root}"],
         help=allow_help(path),
     )
+
+
+def _check_text(boundary: Boundary, path: Path, at: Span) -> None:
+    """Refuse the file of a `text()` whose words may not be shown in messages and plans, or sent to a model."""
+    if not boundary.holds(path):
+        raise _outside_error(boundary, path, at)
+    real = Path(os.path.realpath(path))
+    inner = real.relative_to(boundary.root) if real.is_relative_to(boundary.root) else Path(real.name)
+    if any(part.startswith(".") for part in inner.parts):
+        message = f"`{shorten_path(path)}` is hidden, as files with secrets are, so it is not read as a text"
+        raise make_error(
+            "outside-project", message, at, help=["if it holds none, give it a name that begins otherwise"]
+        )
 
 
 def _missing_catalog_error(name: str, at: Span) -> EvalmakeError:
@@ -167,7 +182,7 @@ def _find_matches(pattern: str, folder: str, found: FileSet, at: Span) -> list[P
 
 
 def _read_bytes(path: Path, at: Span | None, external: ExternalInputs) -> bytes:
-    shown = _shorten(path)
+    shown = shorten_path(path)
     try:
         return external.read(path, _MAX_BYTES)
     except IsADirectoryError:
@@ -186,23 +201,7 @@ def _suggest_file(path: Path) -> list[str]:
         return ["the path of an include cannot contain variables"]
     siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
     meant = closest_name(path.name, siblings)
-    return [f"did you mean `{_shorten(path.with_name(meant))}`?"] if meant else []
-
-
-def _decode(data: bytes, path: Path, at: Span | None) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        source = Source(_shorten(path), data.decode("utf-8", "replace"))
-        start = len(data[: error.start].decode("utf-8"))
-        raise make_error(
-            "not-utf8",
-            f"`{_shorten(path)}` is not UTF-8 text",
-            source.span(start),
-            f"the byte 0x{data[error.start]:02x}",
-            also=[(at, "included here")] if at else [],
-            help=[f"convert it: iconv -f latin1 -t utf-8 {_shorten(path)}"],
-        ) from None
+    return [f"did you mean `{shorten_path(path.with_name(meant))}`?"] if meant else []
 
 
 def _check_digest(digest: syntax.Literal, data: bytes, source: Source, at: Span) -> None:
@@ -231,12 +230,3 @@ def _hash(algorithm: str, data: bytes) -> str:
     import xxhash
 
     return xxhash.xxh3_128_hexdigest(data)
-
-
-def _shorten(path: Path) -> str:
-    """The path relative to the current folder, where it is inside."""
-    absolute = path.absolute()
-    try:
-        return str(absolute.relative_to(Path.cwd()))
-    except ValueError:
-        return str(absolute)

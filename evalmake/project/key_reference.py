@@ -28,7 +28,7 @@ _PLAIN = {
     Duration: "duration",
     Size: "size",
     Digest: "digest",
-    Files: "`file(...)` or `glob(...)`",
+    Files: "`file(...)`, `glob(...)` or a list of them",
     SecretRef: "`secret(...)`",
     Any: "any value",
 }

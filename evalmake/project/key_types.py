@@ -142,6 +142,13 @@ def _check_url(value: object) -> object:
     return value
 
 
+def _check_weights(value: object) -> object:
+    """Refuse a list of files from several folders: a server is given one."""
+    if isinstance(value, Files) and len(value.roots) > 1:
+        raise PydanticCustomError("value_error", "a server loads its weights from one folder, and these lie in several")
+    return value
+
+
 def _to_signing_keys(value: object) -> tuple[SecretRef | Files, ...]:
     """The keys of `sign`: one or a list, each a secret or a single file."""
     keys = value if isinstance(value, tuple | list) else () if value is None else (value,)
@@ -196,6 +203,7 @@ Statuses = Annotated[Any, BeforeValidator(_check_statuses)]
 LoggedExchanges = Annotated[Any, BeforeValidator(_check_logged)]
 ModelName = Annotated[Word, Reference("model")]
 ExecutorName = Annotated[Word, Reference("executor")]
+Weights = Annotated[str | Files | None, BeforeValidator(_check_weights)]
 SigningKeys = Annotated[Any, BeforeValidator(_to_signing_keys)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]
 Parameters = dict[str, Annotated[Any, BeforeValidator(_check_parameter)]]

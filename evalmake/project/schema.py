@@ -30,6 +30,7 @@ from evalmake.project.key_types import (
     SigningKeys,
     Targets,
     Texts,
+    Weights,
     Word,
     define_key,
     to_tuple,
@@ -118,7 +119,7 @@ class Deployment(Block):
     image: str | None = define_key(
         None, "The container image of the server.", '"vllm/vllm-openai:v0.11.0"', identity=True, unset=_NO_IMAGE
     )
-    weights: str | Files | None = define_key(
+    weights: Weights = define_key(
         None,
         "The model's weights: files, a path, or an address that the engine can fetch.",
         '"hf://Qwen/Qwen2.5-7B-Instruct@a09a354"',

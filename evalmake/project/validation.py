@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from evalmake.language.file_search import is_pattern
 from evalmake.language.source import Span
 from evalmake.language.values import Files, Symbol, describe_type, format_value
 from evalmake.project.fields import Fields
+from evalmake.project.file_lists import BadList, join_lists
 from evalmake.project.foreign_keys import find_own_name, suggest_form
 
 B = TypeVar("B", bound=BaseModel)
@@ -37,12 +39,14 @@ _WANTED_BY_CLASS = {
     "Duration": "a duration",
     "Size": "a size",
     "Digest": "a digest",
-    "Files": "`file(...)` or `glob(...)`",
+    "Files": "`file(...)`, `glob(...)` or a list of them",
     "SecretRef": "`secret(...)`",
     "Resources": "a map",
     "Adapter": "a map",
 }
 
+_SHOWN = 3
+"""Files of a `glob()` that help names, at most."""
 COUNT_HELP = "write how many items to ask, such as 100"
 
 Hints = Callable[[str], Sequence[str]]
@@ -70,7 +74,9 @@ def validate(
     `hints` what to say of a key that is unknown or missing, `topic` the word of `evalmake help` that lists the keys.
     """
     try:
-        return block.model_validate(_without_cleared(block, values))
+        return block.model_validate(join_lists(block, _without_cleared(block, values)))
+    except BadList as error:
+        diagnostics.error("bad-value", f"`{error.key}`: {error}", fields.spans[*prefix, error.key].value, about=about)
     except ValidationError as error:
         reported: set[tuple[Any, ...]] = set()
         for item in error.errors(include_url=False, include_context=True):
@@ -241,7 +247,7 @@ def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, 
             f"`{key}` takes {wanted}, but this is {given}",
             at,
             about=about,
-            help=[COUNT_HELP] if key == "limit" and describe_share(value) else _suggest_value(wanted, value),
+            help=[COUNT_HELP] if key == "limit" and describe_share(value) else _suggest_value(wanted, value, at),
         )
 
 
@@ -250,13 +256,13 @@ def describe_share(value: object) -> str:
     return f"{value * 100:g}%, a share" if isinstance(value, float) and 0 < value < 1 else ""
 
 
-def _suggest_value(wanted: str, value: object) -> list[str]:
+def _suggest_value(wanted: str, value: object, at: Span) -> list[str]:
     """Help that writes the same value as the expected type, where that is possible."""
     text = value if isinstance(value, str) else ""
     if wanted == "a text" and isinstance(value, Symbol):
         return [f"write `{format_value(value.text)}`"]
     if wanted == "a text" and isinstance(value, Files):
-        return ['write the text here, between """ and """, or in an UPPER_CASE variable of an included file']
+        return [f"write `text({format_value(_write_path(value.files[0].path, at))})`, which gives the text of a file"]
     if wanted == "a text" and isinstance(value, tuple):
         alone = len(value) == 1 and isinstance(value[0], str)
         return [
@@ -265,7 +271,7 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
     if wanted == "a list" and isinstance(value, str | Symbol):
         return [f"write `[{format_value(value)}]`"]
     if wanted.startswith("`file"):
-        return _suggest_files(value)
+        return _suggest_files(value, at)
     if wanted.startswith("`secret"):
         return ['keep it out of the file: `secret("NAME")` reads it from the environment']
     plain = {
@@ -281,29 +287,35 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
     return []
 
 
-def _suggest_files(value: object) -> list[str]:
+def _suggest_files(value: object, at: Span) -> list[str]:
     """Help that names the files of a list, of a text or of a word by `file()` or `glob()`."""
-    if isinstance(value, tuple):
-        pattern = _find_pattern([one for one in map(_read_file_name, value) if one])
-        return [f"name them by one pattern, in a folder that holds no others: `glob({format_value(pattern)})`"]
+    if value == ():
+        return ['name at least one, as `file("PATH")`']
+    if not isinstance(value, tuple):
+        call = f"file{at.text.removeprefix('text')}" if at.text.startswith("text(") else _write_call(value, at)
+        return [f"write `{call}`"] if call else []
+    calls = [_write_call(one, at) for one in value]
+    return [f"write `[{', '.join(calls)}]`"] if calls and all(calls) else ["write `file(...)` for each of them"]
+
+
+def _write_call(value: object, at: Span) -> str:
+    """The call that names the files which a text or a word seems to mean; else empty."""
+    if isinstance(value, Files):
+        return ", ".join(f"file({format_value(_write_path(file.path, at))})" for file in value.files[:_SHOWN])
     name = _read_file_name(value)
-    function = "glob" if is_pattern(name) else "file"
-    return [f"write `{function}({format_value(name)})`"] if name else []
+    return f"{'glob' if is_pattern(name) else 'file'}({format_value(name)})" if name else ""
 
 
-def _find_pattern(names: Sequence[str]) -> str:
-    """A pattern for files of one folder and one suffix; else one for all of a folder `data`."""
-    folders = {os.path.dirname(name) for name in names}
-    suffixes = {os.path.splitext(name)[1] for name in names}
-    return os.path.join(
-        folders.pop() if len(folders) == 1 and folders != {""} else "data",
-        f"*{suffixes.pop()}" if len(suffixes) == 1 else "*",
-    )
+def _write_path(path: Path, at: Span) -> str:
+    """A path as it stands in the file of `at`."""
+    folder = at.source.folder
+    return os.path.relpath(path, folder) if path.is_relative_to(folder) else str(path)
 
 
 def _read_file_name(value: object) -> str:
     """The path that a text or a word seems to be; else empty."""
-    return value.text if isinstance(value, Symbol) else value if isinstance(value, str) else ""
+    name = value.text if isinstance(value, Symbol) else value if isinstance(value, str) else ""
+    return name if name.isprintable() else ""
 
 
 def _describe_bound(item: Any) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
-from evalmake.language.values import Files, SecretRef, format_value
+from evalmake.language.values import Files, SecretRef, format_value, join_files
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
@@ -170,12 +171,14 @@ def _render_rows(title: str, rows: Sequence[_Row], place: str, doc: str, as_json
 
 def _render_value(value: object, span: Span) -> str:
     """A value as an Evalfile writes it; paths as this Evalfile does, or relative to the working folder."""
+    value = join_files(value)
     if not isinstance(value, Files):
         return format_value(value)
     written = " ".join(span.source.text[span.start : span.end].split())
-    if written.startswith(("file(", "glob(")):
+    if re.match(r"(\[\s*)?(file|glob)\(", written):
         return written
-    return ", ".join(f'file("{display_path(file.path)}")' for file in value.files)
+    calls = ", ".join(f'file("{display_path(file.path)}")' for file in value.files)
+    return calls if len(value.files) == 1 else f"[{calls}]"
 
 
 def secret_names(project: Project) -> set[str]:

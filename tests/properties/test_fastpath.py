@@ -44,7 +44,7 @@ defaults benchmark {
     run     = "cd $EVALMAKE_OUT; printf %070000d > large; echo '{\\"accuracy\\": 1.0}' > scores.json"
 }
 
-benchmark one { files = file("one.txt"), params = { level = "${LEVEL}" } }
+benchmark one { files = file("one.txt"), params = { level = "${LEVEL}", words = text("words.txt") } }
 benchmark many { files = glob("data/**/*.txt") }
 
 eval e {
@@ -67,7 +67,16 @@ class InPlace(CommandHarness):
     behaviour = 1
 """
 
-FILES = ("one.txt", "data/a.txt", "data/b.txt", "data/sub/c.txt", "data/d.txt", "outside/x.txt", "outside/sub/y.txt")
+FILES = (
+    "one.txt",
+    "words.txt",
+    "data/a.txt",
+    "data/b.txt",
+    "data/sub/c.txt",
+    "data/d.txt",
+    "outside/x.txt",
+    "outside/sub/y.txt",
+)
 TEAMS = ("teams/one/evals.evalfile", "teams/two/evals.evalfile", "teams/a/b/deep.evalfile", "outside/t/evals.evalfile")
 LINKS = {
     "data/linked": ("../outside", "../outside/sub", "../none", "."),
@@ -86,7 +95,7 @@ class World:
         self.plugins = root / "plugins"
         for folder in (self.root / "data", self.plugins / "in_place-1.dist-info"):
             folder.mkdir(parents=True)
-        for name in ("one.txt", "data/a.txt"):
+        for name in ("one.txt", "words.txt", "data/a.txt"):
             (self.root / name).write_text("x")
         (self.plugins / "in_place-1.dist-info" / "METADATA").write_text("Name: in-place\nVersion: 1\n")
         points = "[evalmake.harnesses]\nin-place = in_place:InPlace\n"

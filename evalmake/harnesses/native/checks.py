@@ -152,6 +152,8 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
             yield BadValue(key, f"`{name}` is not a data file", f"data files end in {', '.join(_DATA_SUFFIXES)}")
             break
     names = _file_names(settings.scorer_file)
+    if len(names) > 1:
+        yield BadValue("scorer_file", f"it is one Python file, and these are {len(names)}", 'write `file("scorer.py")`')
     if scorer == "python" and names and not names[0].endswith(".py"):
         yield BadValue("scorer_file", f"`{names[0]}` is not a Python file", 'write `file("scorer.py")`')
     known = metrics_of_scorer(scorer)

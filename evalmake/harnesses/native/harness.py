@@ -78,7 +78,9 @@ class NativeHarness:
         extract: str | None = define_key(
             None, "A regular expression whose first group is the answer within a reply.", "'Answer: (.*)'"
         )
-        scorer_file: Files | None = define_key(None, "The Python file of `scorer = python`.", 'file("score.py")')
+        scorer_file: Files | None = define_key(
+            None, "The Python file of `scorer = python`.", 'file("score.py")', type="`file(...)`"
+        )
         function: str | None = define_key(None, "The function in `scorer_file`.", '"score_steps"', unset="score")
         judge: ModelName | None = define_key(None, "The model that grades the replies.", "grader")
         judge_format: JudgeFormat | None = define_key(

@@ -29,6 +29,8 @@ def _suggest_path(path: str, record: Mapping[str, object]) -> str:
         return "a template has fields only: no conditions, no loops"
     words = re.findall(r"[\w-]+", path)
     meant = closest_name(path, record) or next((name for name in record if name in words), None)
+    if not meant and re.fullmatch(r"[A-Z][A-Z0-9_]*", path):
+        return f"a variable is filled as `${{{path}}}`, and only in a text that stands in the Evalfile"
     return f"did you mean `{meant}`?" if meant else ""
 
 
