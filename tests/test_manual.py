@@ -42,6 +42,7 @@ TOPICS = [
     "scores-and-intervals",
     "harnesses",
     "native",
+    "conversations",
     "command",
     "lm-eval",
     "inspect",

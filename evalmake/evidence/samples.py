@@ -28,7 +28,7 @@ _NUMBERS = (
     *("finish_reason", "cause_kind", "weight", "tags"),
 )
 """Fields that hold no text of a question, or that group samples: they stay, whatever is left out."""
-_FIELDS_OF = {"reply": ("reply", "answer", "tool_calls", "message"), "target": ("target",)}
+_FIELDS_OF = {"reply": ("reply", "answer", "tool_calls", "message", "turns"), "target": ("target",)}
 """What else may stay: other fields hold the prompt, or quote it. Which those are is the harness's affair."""
 
 

@@ -152,7 +152,7 @@ def is_weight(number: float) -> bool:
 def digest_question(row: Mapping[str, Any]) -> str:
     """A digest of the question and its target, where the row holds the request; else of the whole item."""
     request = row.get("request")
-    if not isinstance(request, dict):
+    if row.get(QUESTION_KEY) or not isinstance(request, dict):
         return str(row.get(QUESTION_KEY) or row.get("item") or "")
     messages = request.get("messages")
     asked = messages[-1] if isinstance(messages, list) and messages else request.get("prompt")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalmake.engines.mock.likelihood import MOST_ALTERNATIVES, chat_logprobs
+from evalmake.engines.mock.media import check_part
 from evalmake.engines.mock.questions import parse_question
 from evalmake.engines.mock.reply_bodies import (
     Events,
@@ -19,7 +20,9 @@ from evalmake.engines.mock.reply_bodies import (
 from evalmake.engines.mock.request_fields import ApiError, Body, Sampling, read_integer
 from evalmake.engines.mock.skill import Skill
 from evalmake.engines.mock.tokens import count_tokens
+from evalmake.engines.mock.tool_calls import call_function, check_calls, find_demanded_tool
 
+Calls = list[Body] | None
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -34,16 +37,21 @@ def complete_chat(body: Body, skill: Skill, model: str, serial: int) -> Body | E
     question = parse_question(_last_user_text(messages, texts), conversation)
     key = _conversation_key(messages)
     sample = skill.take_sample(key, sampling.seed, sampling.temperature)
-    generated = [
-        cut_text(skill.answer_question(question, key, sampling.choice_sample(sample, index)).text, sampling)
+    answers = [
+        skill.answer_question(question, key, sampling.choice_sample(sample, index)).text
         for index in range(sampling.count)
     ]
+    generated = [cut_text(answer, sampling) for answer in answers]
+    function = find_demanded_tool(body)
+    calls = [None if function is None else call_function(function, answer, serial) for answer in answers]
     usage = token_usage(count_tokens(conversation), sum(len(one.tokens) for one in generated))
     if sampling.stream:
         envelope = reply_envelope("chat.completion.chunk", "chatcmpl", model, serial)
-        return stream_events(envelope, _stream_parts(generated, alternatives), usage, sampling)
+        return stream_events(envelope, _stream_parts(generated, calls, alternatives), usage, sampling)
     envelope = reply_envelope("chat.completion", "chatcmpl", model, serial)
-    choices = [_choice(index, one, alternatives) for index, one in enumerate(generated)]
+    choices = [
+        _choice(index, one, call, alternatives) for index, (one, call) in enumerate(zip(generated, calls, strict=True))
+    ]
     return {**envelope, "choices": choices, "usage": usage}
 
 
@@ -54,6 +62,7 @@ def _read_messages(body: Body) -> list[Body]:
     for message in messages:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise ApiError(400, "each message must be an object with a role", "messages")
+    check_calls(messages)
     return messages
 
 
@@ -76,11 +85,13 @@ def _conversation_key(messages: list[Body]) -> str:
 
 
 def _message_text(content: Any) -> str:
-    """A message's text: a string, or the text among its parts (images are ignored)."""
+    """A message's text: a string, or the text among its parts (pictures and sounds are not looked at)."""
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
         raise ApiError(400, "content must be text or a list of parts", "messages")
+    for part in content:
+        check_part(part)
     return "\n".join(str(part["text"]) for part in content if "text" in part)
 
 
@@ -93,7 +104,10 @@ def _logprobs(tokens: list[str], alternatives: int | None) -> Body | None:
     return None if alternatives is None else chat_logprobs(tokens, alternatives)
 
 
-def _choice(index: int, generated: GeneratedText, alternatives: int | None) -> Body:
+def _choice(index: int, generated: GeneratedText, calls: Calls, alternatives: int | None) -> Body:
+    if calls is not None:
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        return {"index": index, "message": message, "logprobs": None, "finish_reason": "tool_calls"}
     return {
         "index": index,
         "message": {"role": "assistant", "content": generated.text},
@@ -102,8 +116,13 @@ def _choice(index: int, generated: GeneratedText, alternatives: int | None) -> B
     }
 
 
-def _stream_parts(generated: list[GeneratedText], alternatives: int | None) -> Iterator[Body]:
-    for index, one in enumerate(generated):
+def _stream_parts(generated: list[GeneratedText], calls: list[Calls], alternatives: int | None) -> Iterator[Body]:
+    for index, (one, called) in enumerate(zip(generated, calls, strict=True)):
+        if called is not None:
+            delta = [{"index": number, **call} for number, call in enumerate(called)]
+            yield _stream_part(index, {"role": "assistant", "content": None, "tool_calls": delta}, None, None)
+            yield _stream_part(index, {}, None, "tool_calls")
+            continue
         yield _stream_part(index, {"role": "assistant", "content": ""}, None, None)
         for token in one.tokens:
             yield _stream_part(index, {"content": token}, _logprobs([token], alternatives), None)

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.template import find_field_in_pattern, is_template
+from evalmake.harnesses.native.tools import find_tools_mistake
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.values import Files
 from evalmake.project.declarations import Declaration
@@ -47,9 +49,11 @@ _REFUSED_PARAMS = {
     "stream": "the native harness reads whole replies: `stream` cannot be set",
     "n": "the native harness scores one reply to each request: `n` would pay for replies that nothing looks at",
     "model": "`model` would ask another model than the one that the score is shown for",
-    "messages": "`messages` is what the native harness makes of `prompt`, `system` and `examples`",
+    "messages": "`messages` is a key of the benchmark, not a request parameter",
     "prompt": "`prompt` is a key of the benchmark, not a request parameter",
 }
+_CHAT_ONLY = ("messages", "tools")
+"""Keys of what the completions API has no place for."""
 _CURES = {"n": "to ask each question again, add seeds: `seed in 1..4`"}
 _COMPARE = "compare what the pattern captures with a field by `target`; braces themselves are `\\{` and `\\}`"
 _ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
@@ -116,6 +120,12 @@ def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple
             "harness",
             'add the data, as `files = file("questions.jsonl")`',
         )
+    if settings.prompt is None and settings.messages is None:
+        yield (
+            "the native harness needs `prompt` or `messages`",
+            "harness",
+            'add the question, as `prompt = "{question}"`; a field with a conversation is `messages = "{messages}"`',
+        )
     if settings.target is None and scorer not in _WITHOUT_TARGET and not is_template(scorer):
         yield f"{given} needs `target`", "scorer", _ADD_TARGET
     if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
@@ -136,6 +146,7 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
         for text in (texts,) if isinstance(texts, str) else texts or ():
             if brace := _find_lone_brace(text):
                 yield BadValue(key, f"it has a `{brace}` that belongs to no field", f"a brace itself is `{brace * 2}`")
+    yield from _find_conversation_mistakes(settings)
     for key in ("pattern", "extract"):
         try:
             re.compile(getattr(settings, key) or "")
@@ -165,6 +176,20 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
     if block.image and (field := re.search(r"\{[^{}]+\}", block.image)):
         message = f"this is the name of a container image, and `{field[0]}` is a field of a record"
         yield BadValue("image", message, "the native harness sends text only")
+
+
+def _find_conversation_mistakes(settings: Any) -> Iterator[BadValue]:
+    """What is wrong with `messages` and `tools`, or with what stands beside them."""
+    for key in ("messages", "tools"):
+        text = getattr(settings, key)
+        if isinstance(text, str) and not re.fullmatch(r"\{[^{}]+\}", text):
+            wanted = ", or the list itself" if key == "tools" else "; a text around a field is for `prompt`"
+            yield BadValue(key, "it is not one field with a list", f'write `{key} = "{{{key}}}"`{wanted}')
+    if isinstance(settings.tools, tuple) and (mistake := find_tools_mistake(settings.tools)):
+        yield BadValue("tools", mistake)
+    for key, why in CONFLICTS.items() if settings.messages is not None else ():
+        if getattr(settings, key) is not None:
+            yield BadValue(key, f"it cannot stand beside `messages`: {why}", "leave out one of them")
 
 
 def _find_filter_mistake(where: str) -> str:
@@ -199,7 +224,7 @@ def _find_lone_brace(text: str) -> str:
 
 def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
     """Add to `found` the errors of a benchmark with this model and these parameters."""
-    about = f"eval {cell.eval}"
+    about, settings = f"eval {cell.eval}", cell.benchmark.settings
     judge = getattr(cell.benchmark.settings, "judge", None)
     for model in (cell.model, *([models[judge]] if judge else [])):
         if model.block.api == "embeddings":
@@ -210,10 +235,23 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
                 about=about,
                 also=[(cell.benchmark.span, "this benchmark runs in the native harness")],
             )
+    for key in _CHAT_ONLY if cell.model.block.api == "completions" else ():
+        if getattr(settings, key, None) is not None:
+            found.error(
+                "bad-value",
+                f"`{key}` is for the chat API, and model `{cell.model.name}` has `api = completions`",
+                cell.model.fields.spans["api",].value,
+                about=about,
+                also=[(cell.benchmark.fields.spans[key,].value, "the benchmark has it here")],
+                help=["write `api = chat` if the endpoint has that API, or ask a text by `prompt`"],
+            )
     for sent in list_sent_parameters(cell):
         winner = sent.winner
         why = find_refused_params({sent.name: sent.value}).get(sent.name)
-        if why and not (winner.key == "params" and winner.owner.startswith("benchmark")):  # `check_benchmark` has these
+        is_told = winner.key == "params" and winner.owner.startswith("benchmark")  # by `check_benchmark`
+        if sent.name == "tools" and sent.value is not None and getattr(settings, "tools", None) is not None:
+            why, is_told = "`tools` is a key of this benchmark, too, and a request has one list of them", False
+        if why and not is_told:
             help_ = [_CURES.get(sent.name, "leave it out")]
             found.error("bad-value", f"`{winner.key}`: {why}", winner.span or cell.span, about=about, help=help_)
     scorer = scorer_of(cell.benchmark.settings)

@@ -18,7 +18,7 @@ from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import File, Files, Symbol
 from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, ModelName, Texts, define_key
+from evalmake.project.key_types import Block, ModelName, Parameters, Texts, define_key
 from evalmake.project.matrix import Evaluation
 
 Scorer = Literal["exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
@@ -50,8 +50,19 @@ class NativeHarness:
     class Settings(Block):
         """Your own data, asked and scored by evalmake itself."""
 
-        prompt: str = define_key(
-            ..., "The prompt; `{field}` stands for a field of the record.", '"{question}\\nAnswer with a number."'
+        prompt: str | None = define_key(
+            None, "The prompt; `{field}` stands for a field of the record.", '"{question}\\nAnswer with a number."'
+        )
+        messages: str | None = define_key(
+            None,
+            "The field with a conversation, in place of `prompt`: a list of messages in OpenAI's chat format.",
+            '"{messages}"',
+        )
+        tools: str | tuple[Parameters, ...] | None = define_key(
+            None,
+            "The tools that the model may call, in OpenAI's form: a list, or the field of a record that has one.",
+            '"{tools}"',
+            type="a text or a list of maps",
         )
         where: str | None = define_key(
             None,

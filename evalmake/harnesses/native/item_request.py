@@ -8,6 +8,7 @@ from typing import Any
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.client import Client
 from evalmake.harnesses.native.errors import RequestError
+from evalmake.harnesses.native.exchange import Exchange
 from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
 from evalmake.harnesses.native.prompts import Body, Example, Item
@@ -15,6 +16,8 @@ from evalmake.harnesses.native.sample_log import Sample
 from evalmake.harnesses.native.scorers import Scorer, Verdict, find_scored_text, lacks_answer
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.time_limit import TooSlow
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class ItemRequester:
@@ -49,32 +52,21 @@ class ItemRequester:
 
     async def _score_reply(self, item: Item, shown: Sequence[Example], scorer: Scorer) -> Sample:
         """Request a reply and score its text."""
-        endpoint = self.client.endpoint
-        make = prompts.build_completion_body if endpoint.api == "completions" else prompts.build_chat_body
-        body = make(endpoint, self.seed, item, shown)
+        exchange = Exchange(self.client, self.seed, item, shown)
         try:
-            reply = await self.client.ask(body)
+            reply = await exchange.ask()
         except RequestError as error:
-            return _build_failed_sample(item, body, error)
+            return _build_failed_sample(item, exchange.body, error, exchange.facts() | {"reply": None})
         answer = reply.text if reply.refused and item.scorer == "judge" else reply.answer
         try:
             scored = find_scored_text(self.task, item.scorer, answer)
-            verdict = await scorer(item, scored, reply)
+            verdict = await scorer(exchange.asked_item(), scored, reply)
             self.without_answer += lacks_answer(self.task, item.scorer, answer, scored, verdict)
         except RequestError as error:
             verdict = Verdict(error=f"judge: {error}", cause_kind=error.kind)
         except TooSlow as error:
             verdict = Verdict(error=str(error), cause_kind="scorer")
-        facts = {
-            "reply": reply.text,
-            "tokens_in": reply.tokens_in,
-            "tokens_out": reply.tokens_out,
-            "latency": reply.latency,
-            "finish_reason": reply.finish_reason,
-            "refused": reply.refused or None,
-            "tool_calls": [call.to_json() for call in reply.tool_calls] or None,
-        }
-        return _build_sample(item, body, verdict, facts)
+        return _build_sample(item, exchange.body, verdict, exchange.facts())
 
     async def _score_likelihood(self, item: Item, shown: Sequence[Example]) -> Sample:
         """Compare the options; the recorded reply is the list of their log-probabilities."""
@@ -92,11 +84,11 @@ class ItemRequester:
         return _build_sample(item, body, score_options(item, measured.logprobs), facts)
 
 
-def _build_failed_sample(item: Item, body: Body, error: RequestError) -> Sample:
-    return _build_sample(item, body, Verdict(error=str(error), cause_kind=error.kind), {})
+def _build_failed_sample(item: Item, body: Body, error: RequestError, facts: Mapping[str, Any] = _NOTHING) -> Sample:
+    return _build_sample(item, body, Verdict(error=str(error), cause_kind=error.kind), facts)
 
 
-def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any]) -> Sample:
+def _build_sample(item: Item, body: Body, verdict: Verdict, facts: Mapping[str, Any]) -> Sample:
     """Build the sample of an item; a missing fact is unknown."""
     return Sample(
         id=item.id,
@@ -118,6 +110,8 @@ def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any
         cause_kind=verdict.cause_kind,
         refused=facts.get("refused"),
         tool_calls=facts.get("tool_calls"),
+        turns=facts.get("turns"),
+        question_key=item.question if item.conversation else None,
         message=verdict.message,
         weight=None if item.weight == 1 else item.weight,
         tags=item.tags or None,

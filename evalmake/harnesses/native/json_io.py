@@ -126,14 +126,18 @@ def _shorten(digits: str) -> str:
     return digits if len(digits) <= 20 else f"{digits[:20]}..."
 
 
+def dump_sorted(value: object) -> str:
+    """A value's canonical JSON: keys sorted, no spaces, UTF-8 unescaped."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def fingerprint(record: object) -> str:
     """The first 16 hex digits of the SHA-256 of a value's canonical JSON.
 
-    Canonical: keys sorted, no spaces, UTF-8 unescaped. It is the same in all runs and on all
+    It is the same in all runs and on all
     machines, so it pairs the samples of two runs.
     """
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(dump_sorted(record).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def write_atomic(path: Path, chunks: Iterable[bytes]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.harnesses.native.answers import mathematics
+from evalmake.harnesses.native.conversation import Message, Turn, read_messages, render_text, split_turns
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
-from evalmake.harnesses.native.json_io import fingerprint
+from evalmake.harnesses.native.json_io import dump_sorted, fingerprint
 from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.record_weight import read_tags, read_weight
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
@@ -18,6 +19,7 @@ from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.task_file import FOLDING, LETTERED, TARGETLESS, Task
 from evalmake.harnesses.native.template import Template, as_text, blame_key, find_doubled_fields, has_field, lookup
 from evalmake.harnesses.native.text_folding import make_folding
+from evalmake.harnesses.native.tools import read_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Item:
     tags: tuple[str, ...]
     question: str
     content: str
+    conversation: tuple[Turn, ...]
+    """The record's own messages, turn by turn, if it has any; `prompt` is then all of them as one text."""
+    tools: tuple[Mapping[str, Any], ...]
 
     def repeats(self, other: Item | Example) -> bool:
         """Whether another item or example is the same question."""
@@ -119,19 +124,15 @@ def select_examples(task: Task, examples: Sequence[Example], item: Item) -> list
     return others[: len(others) if task.fewshot is None else task.fewshot]
 
 
-def build_chat_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]) -> Body:
-    """Build a chat request: system message, examples as turns, the prompt."""
-    messages = [{"role": "system", "content": item.system}] if item.system else []
+def build_turns(item: Item, shown: Sequence[Example]) -> tuple[Turn, ...]:
+    """The turns of a chat: those of the item's own conversation, or one of system message, examples and prompt."""
+    if item.conversation:
+        return item.conversation
+    messages: list[Message] = [{"role": "system", "content": item.system}] if item.system else []
     for example in shown:
         messages.append({"role": "user", "content": example.prompt})
         messages.append({"role": "assistant", "content": example.answer})
-    messages.append({"role": "user", "content": item.prompt})
-    return build_base_body(endpoint, seed) | {"messages": messages}
-
-
-def build_completion_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]) -> Body:
-    """Build a completions request: the same content as blocks of text."""
-    return build_base_body(endpoint, seed) | {"prompt": build_completion_prompt(item, shown)}
+    return ((*messages, {"role": "user", "content": item.prompt}),)
 
 
 def build_completion_prompt(item: Item, shown: Sequence[Example]) -> str:
@@ -176,7 +177,8 @@ def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
     A system message and a rubric may be the same for all, but not if they have fields in doubled braces only.
     """
     mistakes = []
-    for key in ("prompt", "target", "choices", "weight", "system", "rubric"):
+    asked = () if task.messages else ("prompt",)
+    for key in (*asked, "target", "choices", "weight", "system", "rubric"):
         template = getattr(task, key)
         for record in first if isinstance(template, Template) and not template.fields else ():
             if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
@@ -220,12 +222,14 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     _check_target(task, scorer, target)
     # A likelihood task whose prompt does not list the options compares their texts (a cloze).
     cloze = measures_likelihood(scorer, api) and not task.prompt.names("choices")
+    system = _fill_text("system", task.system, data) if task.system else None
+    messages = _read_conversation(task, system, data)
     return Item(
         record=record,
         id=str(record.index) if task.id is None else _read_name("id", task.id, record),
         scorer=scorer,
-        prompt=_build_prompt(task, scorer, data, () if cloze else options),
-        system=_fill_text("system", task.system, data) if task.system else None,
+        prompt=render_text(messages) if messages else _build_prompt(task, scorer, data, () if cloze else options),
+        system=system,
         rubric=_fill_text("rubric", task.rubric, data) if task.rubric and scorer == "judge" else None,
         target=target,
         options=options,
@@ -234,9 +238,27 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         cluster=None if task.cluster is None else _read_name("cluster", task.cluster, record),
         weight=read_weight(task, data),
         tags=read_tags(task, data),
-        question=digest_question(_fill_prompt(task, data, ""), options),
+        question=digest_question(dump_sorted(messages) if messages else _fill_prompt(task, data, ""), options),
         content=digest_content(data, task.id),
+        conversation=split_turns(messages) if messages else (),
+        tools=_read_tools(task, data),
     )
+
+
+def _read_conversation(task: Task, system: str | None, data: dict[str, Any]) -> tuple[Message, ...]:
+    """The messages of a record; none where the task has a prompt."""
+    if task.messages is None:
+        return ()
+    with blame_key("messages"):
+        return read_messages(lookup(data, task.messages), task.messages, system)
+
+
+def _read_tools(task: Task, data: dict[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The tools that a record offers: those of the task, or of its own."""
+    if not isinstance(task.tools, str):
+        return task.tools
+    with blame_key("tools"):
+        return read_tools(lookup(data, task.tools), task.tools)
 
 
 def _read_name(key: str, path: str, record: Record) -> str:
@@ -254,6 +276,8 @@ def _fill_text(key: str, template: Template, data: dict[str, Any]) -> str:
             if alone or _is_conversation(value):
                 kind = "a list" if isinstance(value, list) else "an object"
                 help = f"name the text in it, as `{{{path}.0.content}}`" if _is_conversation(value) else ""
+                if key == "prompt" and help and isinstance(value, list) and any("role" in one for one in value):
+                    help = f'write `messages = "{{{path}}}"`' if len(template.parts) == 1 else help
                 raise RecordError(key, f"the field '{path}' is {kind}, and the {key} is one text", help)
         return template.text(data)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _JUDGE = "judge: "
 """What the error of a sample begins with whose judge failed."""
+_TURN = re.compile(r"turn \d+ of \d+: ")
+"""What the error of a sample begins with whose conversation failed in one of several turns."""
 
 
 class RecordedReplies:
@@ -41,10 +44,13 @@ class RecordedReplies:
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._rows = {row.get("index"): row for row in rows}
         self._row: Mapping[str, Any] | None = None
+        self._asked = 0
+        """How many turns of its conversation were asked for."""
 
     def turn_to(self, item: Item) -> None:
         """Answer for this item from now on."""
         self._row = self._rows.get(item.record.index)
+        self._asked = 0
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -57,12 +63,20 @@ class RecordedReplies:
         """The reply; RequestError where the request failed."""
         row = self.row
         if row.get("reply") is None:
-            raise RequestError(str(row.get("error")), kind=_read_kind(row))
+            raise RequestError(_TURN.sub("", str(row.get("error"))), kind=_read_kind(row))
         return str(row["reply"])
 
     def reply(self) -> Reply:
-        """The model's reply."""
-        text, row = self.text(), self.row
+        """The model's reply; the next one of a conversation with several turns."""
+        turns, number = self.row.get("turns"), self._asked
+        self._asked += 1
+        if not isinstance(turns, list) or number >= len(turns):
+            return self._read_reply(self.text(), self.row)
+        is_last = number + 1 == len(turns) and self.row.get("reply") is not None
+        row = as_object(turns[number]) | ({"message": self.row.get("message")} if is_last else {})
+        return self._read_reply(str(row.get("reply") or ""), row)
+
+    def _read_reply(self, text: str, row: Mapping[str, Any]) -> Reply:
         reason = row.get("finish_reason")
         refused = row.get("refused") is True
         answer = "" if refused else find_answer(text, reason)

@@ -23,6 +23,8 @@ class Sample:
     Of a reply that is a refusal, `refused` is true: its text is not scored but by a judge.
     `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent, and `weight` is
     None where it is 1. `tool_calls` are those of the reply; `message` is the whole of it, kept where a scorer reads it.
+    Of a conversation, `turns` are all replies, if it has several: tokens and seconds are their sums. `question_key`
+    is the same for the same conversation.
     """
 
     id: str
@@ -47,6 +49,8 @@ class Sample:
     tags: Sequence[str] | None = None
     tool_calls: Sequence[Mapping[str, Any]] | None = None
     message: Mapping[str, Any] | None = None
+    turns: Sequence[Mapping[str, Any]] | None = None
+    question_key: str | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
@@ -58,7 +62,7 @@ class Sample:
 
 
 NAMES = tuple(one.name for one in fields(Sample))
-_OPTIONAL = ("judge", "cause_kind", "refused", "weight", "tags", "tool_calls", "message")
+_OPTIONAL = ("judge", "cause_kind", "refused", "weight", "tags", "tool_calls", "message", "turns", "question_key")
 
 
 class SampleLog:

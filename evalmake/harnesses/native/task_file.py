@@ -8,11 +8,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import strict_loads
 from evalmake.harnesses.native.record_filter import Comparison, parse_filter
 from evalmake.harnesses.native.template import Template, as_text, blame_key, find_field_in_pattern, is_template, parse
 from evalmake.harnesses.native.text_folding import DEFAULT, NORMALIZATIONS
+from evalmake.harnesses.native.tools import find_tools_mistake
 
 SCORERS = ("exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge")
 LETTERED = ("choice", "choices")
@@ -30,6 +32,11 @@ class Task:
     files: tuple[str, ...]
     where: tuple[Comparison, ...]
     prompt: Template
+    """Without parts where the records have `messages`."""
+    messages: str | None
+    """The path of the field with a conversation."""
+    tools: str | tuple[Mapping[str, Any], ...]
+    """The tools that are offered, or the path of a field with them."""
     system: Template | None
     target: Template | None
     choices: Template | tuple[Template, ...] | None
@@ -116,7 +123,9 @@ class _Reader:
             folder=folder,
             files=self.files(),
             where=self.where(),
-            prompt=self.template("prompt", required=True) or Template(()),
+            prompt=self.template("prompt", required=self.data.get("messages") is None) or Template(()),
+            messages=self.field("messages"),
+            tools=self.tools(),
             system=self.template("system"),
             target=self.template("target"),
             choices=self.choices(),
@@ -148,6 +157,9 @@ class _Reader:
         is_wrong_already = scorer == "regex" and task.pattern is None and self.data.get("pattern") is not None
         for message in () if is_wrong_already else find_missing_keys(task, scorer):
             self.wrong(message)
+        for key in CONFLICTS if task.messages is not None else ():
+            if self.data.get(key) is not None:
+                self.wrong(f"{key} and messages cannot stand together: {CONFLICTS[key]}")
         if task.fewshot and not task.examples:
             self.wrong(f"fewshot is {task.fewshot}, but there are no examples")
         if task.examples and task.target is None:
@@ -181,6 +193,24 @@ class _Reader:
         except TaskError as error:
             self.wrong(error.messages[0])
             return Template(())
+
+    def field(self, key: str) -> str | None:
+        """Read an optional template of one field; its path."""
+        template = self.template(key)
+        if template is None or (path := template.path) is not None:
+            return None if template is None else path
+        self.wrong(f"{key}: expected one field, as '{{{key}}}'")
+        return None
+
+    def tools(self) -> str | tuple[Mapping[str, Any], ...]:
+        """Read the tools: a list, or the field that has one."""
+        value = self.data.get("tools")
+        if value is None or isinstance(value, str):
+            return (self.field("tools") if value is not None else None) or ()
+        if mistake := find_tools_mistake(value):
+            self.wrong(f"tools: {mistake}")
+            return ()
+        return tuple(value)
 
     def regex(self, key: str) -> re.Pattern[str] | None:
         """Read an optional regular expression."""

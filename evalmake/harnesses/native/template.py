@@ -71,6 +71,11 @@ class Template:
         return Field(field) in self.parts
 
     @property
+    def path(self) -> str | None:
+        """The path of the field that is the whole template; None if it has more, or less."""
+        return self.parts[0].path if len(self.parts) == 1 and isinstance(self.parts[0], Field) else None
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The paths of its placeholders."""
         return tuple(part.path for part in self.parts if isinstance(part, Field))
