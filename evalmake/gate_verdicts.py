@@ -9,10 +9,12 @@ from functools import partial
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
-from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
+from evalmake.project.requirements import HEADLINE, Gate
 from evalmake.results import find_headline, make_item_reader
+from evalmake.scoring.benchmark_gates import judge_benchmark_gate
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
+from evalmake.scoring.group_average import Column
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
 from evalmake.scoring.sample_counts import asks_all_once
@@ -76,29 +78,118 @@ def judge_cells(
     """
     groups, more = _group_by_gate(cells), _group_by_gate(others)
     judged = []
-    for (gate, address), members in groups.items():
-        asked = Requirement(
-            gate.metric,
-            gate.op,
-            gate.bound,
-            members[0].variant.block.confidence or confidence,
-            gate.is_share,
-            _find_kind(gate.metric, members, histories),
-        )
-        runs = _runs_by_seed(members, histories, read_items)
-        lacking = [cell for cell in members if cell.seed not in runs]
+    for key, members in groups.items():
+        gate, siblings = key[0], more.get(key, [])
+        address = _name_cells([*members, *siblings]) if gate.is_over_benchmarks else key[1]
+        asked = _make_requirement(gate, members[0].variant.block.confidence or confidence)
+        results = _Results(histories, read_items)
+        lacking = _find_lacking(gate, members, siblings, histories)
         if lacking:
-            result = replace(judge_gate(address, asked, {}), message=_describe_lacking(lacking, lacks or {}))
+            result = replace(
+                _judge(address, gate, asked, [], results), message=_describe_lacking(gate, lacking, lacks or {})
+            )
             judged.append(JudgedGate(gate, members[0].eval, result, pending=True))
             continue
-        siblings = more.get((gate, address), [])
-        runs |= _runs_by_seed(siblings, histories, read_items)
-        result = judge_gate(address, asked, runs)
+        known = [cell for cell in (*members, *siblings) if has_result(cell, histories)]
+        result = _judge(address, gate, asked, known, results)
         total = len(members) + len(siblings)
-        if len(runs) < total:
-            result = replace(result, message=f"{result.message} ({len(runs)} of {total} seeds)")
+        if len(known) < total:
+            result = replace(result, message=f"{result.message} ({len(known)} of {total} {_noun(gate)}s)")
         judged.append(JudgedGate(gate, members[0].eval, result))
     return judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """What is on record of cells, and what reads their items."""
+
+    histories: Histories
+    read_items: ItemReader
+
+    def runs(self, cells: Iterable[Evaluation]) -> dict[int, Run]:
+        """The runs of the cells that have a result, by seed."""
+        known = ((cell, self.histories.get(cell.name)) for cell in cells)
+        return {
+            cell.seed: Run(
+                history.scores,
+                partial(self.read_items, history.action, history.success),
+                cell.benchmark.block.harness,
+                asks_all_once(history.usage),
+            )
+            for cell, history in known
+            if history and history.success is not None
+        }
+
+    def headline(self, cells: Sequence[Evaluation]) -> str:
+        """The headline metric of cells of one benchmark."""
+        known = ((cell, self.histories.get(cell.name)) for cell in cells)
+        return next((find_headline(cell, found) for cell, found in known if found), HEADLINE)
+
+
+def has_result(cell: Evaluation, histories: Histories) -> bool:
+    """Whether a result of a cell counts."""
+    history = histories.get(cell.name)
+    return history is not None and history.success is not None
+
+
+def _make_requirement(gate: Gate, confidence: float | None) -> Requirement:
+    return Requirement(
+        gate.metric, gate.op, gate.bound, confidence, gate.is_share, within=gate.within, tolerance=gate.tolerance
+    )
+
+
+def _judge(address: str, gate: Gate, asked: Requirement, cells: Sequence[Evaluation], results: _Results) -> GateResult:
+    """Judge a gate over cells that have a result."""
+    if gate.is_over_benchmarks:
+        columns = [_make_column(name, some, results) for name, some in _group_by_benchmark(cells).items()]
+        return judge_benchmark_gate(address, gate.form, asked, columns)
+    if gate.word == HEADLINE and cells:
+        asked = replace(asked, metric=results.headline(cells))
+    if cells:
+        asked = replace(asked, kind=_find_kind(asked.metric, cells, results.histories))
+    return judge_gate(address, asked, results.runs(cells))
+
+
+def _make_column(name: str, cells: Sequence[Evaluation], results: _Results) -> Column:
+    block = cells[0].benchmark.block
+    runs = tuple(run for _, run in sorted(results.runs(cells).items()))
+    return Column(name, results.headline(cells), runs, MetricKind(block.scale, block.better), frozenset({name}))
+
+
+def _group_by_benchmark(cells: Iterable[Evaluation]) -> dict[str, list[Evaluation]]:
+    """The cells of each benchmark, in the order of the eval's axis."""
+    found: dict[str, list[Evaluation]] = {}
+    for cell in cells:
+        found.setdefault(cell.benchmark.name, []).append(cell)
+    order = {name: place for place, name in enumerate(_list_benchmarks(next(iter(found.values()))[0]))} if found else {}
+    return dict(sorted(found.items(), key=lambda pair: order[pair[0]]))
+
+
+def _list_benchmarks(cell: Evaluation) -> list[str]:
+    """The benchmarks of a cell's eval, in order."""
+    return next([str(one) for one in axis.values] for axis in cell.variant.eval.axes if axis.key == "benchmark")
+
+
+def _name_cells(cells: Sequence[Evaluation]) -> str:
+    """The path of cells that differ in their benchmark and seed: "grid/m/*", or "grid/m/{a,b}" if not of all."""
+    named = {cell.benchmark.name for cell in cells}
+    every = _list_benchmarks(cells[0])
+    some = "{" + ",".join(name for name in every if name in named) + "}" if len(named) > 1 else next(iter(named))
+    pattern = "*" if named == {*every} else some
+    parts = (pattern if key == "benchmark" else str(value) for key, value in cells[0].axes if key != "seed")
+    return "/".join([cells[0].eval, *parts])
+
+
+def _find_lacking(
+    gate: Gate, members: Sequence[Evaluation], siblings: Sequence[Evaluation], histories: Histories
+) -> list[Evaluation]:
+    """The cells whose result is needed and lacks: all that were chosen, and one of each benchmark that was not."""
+    lacking = [cell for cell in members if not has_result(cell, histories)]
+    if gate.is_over_benchmarks:
+        for some in _group_by_benchmark([*members, *siblings]).values():
+            if not any(has_result(cell, histories) for cell in some):
+                lacking += [cell for cell in some if cell not in lacking]
+    return lacking
 
 
 def _find_kind(metric: str, cells: Sequence[Evaluation], histories: Histories) -> MetricKind:
@@ -109,38 +200,35 @@ def _find_kind(metric: str, cells: Sequence[Evaluation], histories: Histories) -
     return MetricKind(block.scale, block.better) if metric in headlines else UNKNOWN_KIND
 
 
-def _describe_lacking(cells: Sequence[Evaluation], lacks: Mapping[str, str]) -> str:
-    """Why a gate is not judged whose cell has no result: the reason of the first seed, and how many lack one."""
+def _describe_lacking(gate: Gate, cells: Sequence[Evaluation], lacks: Mapping[str, str]) -> str:
+    """Why a gate is not judged whose cell has no result: the reason of the first, and how many more lack one."""
     reason = lacks.get(cells[0].name, "")
-    more = f", and {len(cells) - 1} more seed{'s' * (len(cells) > 2)} have none" if len(cells) > 1 else ""
+    more = f", and {len(cells) - 1} more {_noun(gate)}{'s' * (len(cells) > 2)} have none" if len(cells) > 1 else ""
     return f"not judged: {cells[0].name} has no result{f' ({reason})' if reason else ''}{more}"
+
+
+def _noun(gate: Gate) -> str:
+    """What a gate judges together."""
+    return "evaluation" if gate.is_over_benchmarks else "seed"
 
 
 def _group_by_gate(cells: Iterable[Evaluation]) -> dict[tuple[Gate, str], list[Evaluation]]:
     groups: dict[tuple[Gate, str], list[Evaluation]] = {}
     for cell in cells:
         for gate in cell.gates:
-            groups.setdefault((gate, cell.address), []).append(cell)
+            groups.setdefault((gate, _address_of(gate, cell)), []).append(cell)
     return groups
 
 
-def _runs_by_seed(cells: Iterable[Evaluation], histories: Histories, read_items: ItemReader) -> dict[int, Run]:
-    """The runs of the cells that have a result."""
-    known = ((cell, histories.get(cell.name)) for cell in cells)
-    return {
-        cell.seed: Run(
-            history.scores,
-            partial(read_items, history.action, history.success),
-            cell.benchmark.block.harness,
-            asks_all_once(history.usage),
-        )
-        for cell, history in known
-        if history and history.success is not None
-    }
+def _address_of(gate: Gate, cell: Evaluation) -> str:
+    """The path of the cells that a gate judges together with this one; that of a benchmark is left out if it may be."""
+    if not gate.is_over_benchmarks:
+        return cell.address
+    return "/".join([cell.eval, *(str(value) for key, value in cell.axes if key not in ("seed", "benchmark"))])
 
 
 def find_other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
-    """Return the cells that differ only in their seed from those of `nodes` that have requirements."""
+    """Return the cells that are judged together with `nodes`: other seeds, or other benchmarks of theirs."""
     names = {node.name for node in nodes}
     gated = [node.evaluation for node in nodes if node.evaluation.gates]
     cells = [
@@ -151,6 +239,6 @@ def find_other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
     ]
     if not cells:
         return []
-    wanted = {cell.address for cell in gated}
+    wanted = {_address_of(gate, cell) for cell in gated for gate in cell.gates}
     builder = workspace.graph_builder()
-    return [builder.node(cell) for cell in cells if cell.address in wanted]
+    return [builder.node(cell) for cell in cells if any(_address_of(gate, cell) in wanted for gate in cell.gates)]

@@ -59,7 +59,7 @@ def collect_results(outcome: BuildOutcome) -> tuple[Result, ...]:
     results = []
     for recorded in outcome.results.results:
         cell = outcome.plan.graph.nodes[recorded.name].evaluation
-        gates = tuple(g for g in outcome.results.gates if g.address == cell.address)
+        gates = tuple(g for g in outcome.results.gates if g.concerns(cell.address))
         results.append(
             convert_result(outcome.results, recorded, notes[recorded.name], gates, text, workspace.store_folder)
         )

@@ -82,21 +82,19 @@ class _Collector:
         for node in nodes:
             groups[node.evaluation.address].append(node)
         for address, members in groups.items():
+            judged = tuple(gate for gate in gates if gate.concerns(address))
             found = [results.results[name] for name in map(_name, members) if name in results.results]
-            stories = tuple(self._tell(node, heads[node.name], results, gates.get(address, ())) for node in members)
-            yield GroupStory(address, stories, *results.describe(found), gates.get(address, ()))
+            stories = tuple(self._tell(node, heads[node.name], results, judged) for node in members)
+            yield GroupStory(address, stories, *results.describe(found), judged)
 
-    def _judge(self, nodes: Sequence[Node]) -> dict[str, tuple[GateResult, ...]]:
-        """The gates of each group, by its address."""
-        found = defaultdict[str, list[GateResult]](list)
+    def _judge(self, nodes: Sequence[Node]) -> tuple[GateResult, ...]:
+        """The gates of the groups."""
         try:
             judged = judge_gates(self.workspace, nodes, find_valid_records(nodes, self.store), self.store)
         except DamagedOutput as error:
             self.unjudged = f"requirements were not judged: {error.reason}"
-            return {}
-        for gate in judged:
-            found[gate.result.address].append(gate.result)
-        return {address: tuple(results) for address, results in found.items()}
+            return ()
+        return tuple(gate.result for gate in judged)
 
     def _find_head(self, node: Node) -> ActionHistory | None:
         """The history of the last success: of what the Evalfile says now, or else of an earlier definition."""

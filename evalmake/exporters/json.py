@@ -55,7 +55,7 @@ def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
     }
 
 
-def _fields_to_json(value: Score | SeedAverage | Result | GateResult) -> dict[str, Any]:
+def _fields_to_json(value: Score | SeedAverage | Result) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
@@ -100,8 +100,10 @@ def _comparison_to_json(comparison: RowComparison) -> dict[str, Any]:
 
 
 def _gate_to_json(gate: GateResult) -> dict[str, Any]:
-    flat = _fields_to_json(gate)
+    flat = gate.fields()
     samples = flat.pop("samples")
+    if gate.benchmarks:
+        flat["benchmarks"] = [{"benchmark": name, "value": value} for name, value in gate.benchmarks]
     flat["parts"] = [
         {"seed": seed, "value": value, "samples": count}
         for (seed, value), count in zip(gate.parts, samples, strict=True)

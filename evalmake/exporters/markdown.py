@@ -205,7 +205,7 @@ def _render_metrics(results: Sequence[Result]) -> str:
 
 
 def _render_gate(gate: GateResult) -> str:
-    detail = f" ({gate.detail})" if gate.parts else ""
+    detail = f" ({gate.detail})" if gate.parts or gate.benchmarks else ""
     return f"- {MARKS[gate.met]}: `{gate.address}`: {escape(gate.message)}{detail}"
 
 

@@ -31,11 +31,12 @@ from evalmake.harnesses.measurements import find_location_mistake, read_measurem
 from evalmake.harnesses.program_samples import ProgramSamples
 from evalmake.harnesses.samples import count_unanswered_requests
 from evalmake.harnesses.scores_file import parse_scores, read_scores
-from evalmake.language.diagnostic import Diagnostics, closest_name
+from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, define_key
 from evalmake.project.matrix import Evaluation
+from evalmake.project.requirements import suggest_metric
 from evalmake.scoring.notes import CONTRADICTIONS, SAMPLE_GAPS
 from evalmake.scoring.sample_counts import SAMPLES
 
@@ -132,15 +133,14 @@ class CommandHarness:
         assert isinstance(settings, CommandHarness.Settings)
         metrics = settings.metrics or {}
         for gate in cell.gates if metrics else ():
-            if gate.metric not in metrics:
-                meant = closest_name(gate.metric, metrics)
+            if not gate.word and gate.metric not in metrics:
                 diagnostics.error(
                     "bad-value",
                     f"the `metrics` of `{cell.benchmark.name}` have no `{gate.metric}`",
                     gate.span,
                     about=f"eval {cell.eval}",
                     notes=[f"they have {', '.join(metrics)}"],
-                    help=[f"did you mean `{meant}`?"] if meant else [],
+                    help=suggest_metric(gate.metric, list(metrics)),
                 )
 
 

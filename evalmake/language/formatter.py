@@ -153,7 +153,11 @@ class _Formatter:
                 return "skip " + self._format_condition(node.tests, indent, 5)
             case tree.Require():
                 head = f"require {node.metric.text} {node.op} "
-                return head + self._format_expression(node.value, indent, indent + len(head))
+                head += self._format_expression(node.value, indent, indent + len(head))
+                if node.tolerance is None:
+                    return head
+                head += " within "
+                return head + self._format_expression(node.tolerance, indent, _end_column(head, indent))
         raise AssertionError(node)
 
     def _format_condition(self, tests: Sequence[tree.Test], indent: int, before: int) -> str:

@@ -81,7 +81,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         *(
             _BLOCK + text + end
             for end in ("\n", "}", ",")
-            for text in ("a = ", "a in ", "require a >= ", "skip a = ", "skip a in ", "a = { b = ")
+            for text in (
+                "a = ",
+                "a in ",
+                "require a >= ",
+                "require a >= 5 within ",
+                "skip a = ",
+                "skip a in ",
+                "a = { b = ",
+            )
         ),
     ),
     "unquoted-text": tuple(

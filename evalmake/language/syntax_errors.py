@@ -93,17 +93,45 @@ def _suggest_by_habit(at: ErrorPosition) -> list[str]:
         return [f"write two requirements: `require {metric} >= {low}` and `require {metric} <= {high}`"]
     if re.match(rf"({'|'.join(KINDS)})\b[^{{]*\bfrom[ \t]", before) and at.word != "{":
         return ["a declaration inherits from one, or from several with commas between: `from a, b`"]
-    if at.word == "and" and re.search(r"\brequire\b", before):
-        return ["write a requirement for each, on lines of their own"]
     if re.match(r"[\w.-]*\$\{", at.source.text[at.start :]) and _IN_NAME.search(before):
         return [NO_VARIABLES]
     if re.search(r"\b(when|skip)[ \t]+not[ \t]+$", before):
         return ["name the other values with `in [a, b]`"]
+    if help_ := _suggest_requirement(at, before):
+        return help_
     if at.source.text.startswith(".", at.start) and re.search(r"[A-Z0-9_]$", before):
         return ["an entry of a map cannot be taken out; give it a variable of its own"]
     if variable := _MAKE_VARIABLE.match(at.source.text, at.start):
         name = variable[1]
         return [f'write `{name}` for a variable of the Evalfile, and `env("{name}")` for one of the environment']
+    return []
+
+
+def _suggest_requirement(at: ErrorPosition, before: str) -> list[str]:
+    """What to write for what is no part of a requirement; empty outside of one."""
+    if not re.search(r"\brequire\b", before):
+        return []
+    rest = at.source.text[at.start :]
+    if at.word == "within":
+        return ["`within` stands behind the bound: `require METRIC >= 0.892 within 8%`"]
+    if re.match(r"±|\+-|\+/-", rest):
+        return ["a tolerance stands behind the bound: `require METRIC == 0.892 within 0.02`, or `within 8%` of it"]
+    if at.word == "and":
+        return ["write a requirement for each, on lines of their own"]
+    if at.word in ("of", "over", "in", "for"):
+        return ["`require average >= 70%` takes the benchmarks of an eval together; `when benchmark in [a, b]` chooses"]
+    if rest.startswith(".") and re.search(r"[A-Z0-9_]$", before):
+        return [
+            "an entry of a map cannot be taken out; give it a variable of its own",
+            "for a bound of its own for each model, write `when model = NAME { require METRIC >= 0.8 }`",
+        ]
+    if re.match(r"[-+*/]", rest):
+        return [
+            "a requirement compares one metric with one number, without arithmetic: for the spread of the seeds, give"
+            " the eval a `confidence`; for a tolerance, write `within 8%`"
+        ]
+    if re.match(r"[\[(]", rest):
+        return ["`when AXIS = VALUE { require METRIC >= 0.8 }` requires it of some cells only"]
     return []
 
 

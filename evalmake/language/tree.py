@@ -130,11 +130,12 @@ class Skip(NamedTuple):
 
 
 class Require(NamedTuple):
-    """`require metric >= value`."""
+    """`require metric >= value`, perhaps `within tolerance`."""
 
     metric: Name
     op: str
     value: Expr
+    tolerance: Expr | None
     start: int
     end: int
 

@@ -94,8 +94,9 @@ class TreeBuilder:
         return tree.Skip(tests, keyword.start_pos, tests[-1].end)
 
     def require(self, children: Children) -> tree.Require:
-        keyword, metric, op, value = children
-        return tree.Require(metric, str(op), value, keyword.start_pos, value.end)
+        keyword, metric, op, value, *within = children  # `within` and a value, or a placeholder
+        tolerance = within[1] if len(within) == 2 else None
+        return tree.Require(metric, str(op), value, tolerance, keyword.start_pos, (tolerance or value).end)
 
     def condition(self, children: Children) -> tuple[Any, ...]:
         # A tuple of tests; nodes and tokens are told apart by their type.

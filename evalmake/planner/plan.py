@@ -108,7 +108,8 @@ def digest_graph(graph: Graph, confidence: float | None) -> str:
             hasher.update(f"\tcoverage {node.demands.coverage} truncated {node.demands.truncated}\n".encode())
         gate_confidence = node.evaluation.variant.block.confidence or confidence
         for gate in node.evaluation.gates:
-            hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()} {gate_confidence}\n".encode())
+            within = f" within {gate.within.hex()}" if gate.within else ""
+            hasher.update(f"\t{gate.subject}{gate.op}{gate.bound.hex()}{within} {gate_confidence}\n".encode())
     for name, report in sorted(graph.reports.items()):
         cells = ",".join(node.action.digest for node in report.nodes)
         hasher.update(f"report {name}\0{report.declaration.plugin}\0{cells}\n".encode())

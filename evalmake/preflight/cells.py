@@ -9,7 +9,9 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import ChecksEvaluation, HasShareMetrics
 from evalmake.preflight.context import GraphContext, distinct_cells
 from evalmake.project.matrix import Evaluation
+from evalmake.project.requirements import Gate
 from evalmake.scoring.gates import Requirement, describe_bound
+from evalmake.scoring.group_average import describe_unlike_kinds
 from evalmake.scoring.headline import MetricKind, matches_metric
 from evalmake.scoring.numbers import format_given
 
@@ -26,12 +28,36 @@ def check_cells(context: GraphContext, diagnostics: Diagnostics) -> None:
             _check_bounds(cell, harness.share_metrics(cell.benchmark), diagnostics)
 
 
+def check_benchmarks_together(context: GraphContext, diagnostics: Diagnostics) -> None:
+    """A requirement that takes benchmarks together needs the same scale and direction of all."""
+    found: dict[Gate, dict[str, MetricKind]] = {}
+    for node in context.graph.nodes.values():
+        block = node.evaluation.benchmark.block
+        for gate in node.evaluation.gates:
+            if gate.is_over_benchmarks:
+                kinds = found.setdefault(gate, {})
+                kinds[node.evaluation.benchmark.name] = MetricKind(block.scale, block.better)
+    for gate, kinds in found.items():
+        points = next((name for name, kind in kinds.items() if kind.scale == "points"), "")
+        wrong = describe_unlike_kinds(kinds)
+        if not wrong and points and len(kinds) > 1:
+            wrong = f"{points} is in points, which are a scale of its own"
+        if wrong:
+            diagnostics.error(
+                "bad-value",
+                f"`{gate.word}` takes together what is not alike: {wrong}",
+                gate.span,
+                help=[f"choose the benchmarks by a condition: `when benchmark in [a, b] {{ {gate.span.text} }}`"],
+            )
+
+
 def _check_scale(cell: Evaluation, diagnostics: Diagnostics) -> None:
     """A bound on the headline metric fits the scale that the benchmark states of it."""
     block = cell.benchmark.block
     for gate in cell.gates:
         asked = Requirement(gate.metric, gate.op, gate.bound, None, gate.is_share, MetricKind(block.scale))
-        if _is_headline(gate.metric, block.metric) and (wrong := describe_bound(asked)):
+        is_headline = bool(gate.word) or _is_headline(gate.metric, block.metric)
+        if is_headline and (wrong := describe_bound(asked)):
             span = cell.benchmark.fields.spans.get(("scale",))
             diagnostics.error(
                 "bad-value",
@@ -49,7 +75,7 @@ def _is_headline(metric: str, headline: str | None) -> bool:
 def _check_bounds(cell: Evaluation, shares: Collection[str], diagnostics: Diagnostics) -> None:
     """A share is at most 1: a bound of 70 means percent."""
     for gate in cell.gates:
-        if cell.benchmark.block.scale and _is_headline(gate.metric, cell.benchmark.block.metric):
+        if gate.word or (cell.benchmark.block.scale and _is_headline(gate.metric, cell.benchmark.block.metric)):
             continue
         if gate.bound > 1 and re.split(r"[.,]", gate.metric)[0] in shares:
             diagnostics.error(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evalmake.language.diagnostic import Diagnostic, Diagnostics
-from evalmake.preflight.cells import check_cells
+from evalmake.preflight.cells import check_benchmarks_together, check_cells
 from evalmake.preflight.context import BuildContext, GraphContext
 from evalmake.preflight.data_files import check_data_files
 from evalmake.preflight.deployments import check_server_programs, check_weights
@@ -53,6 +53,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_ports,  # no two servers have the same port
     check_loopback_endpoints,  # no job elsewhere calls `localhost`
     check_server_reach,  # jobs with their own gateway reach the servers they use
+    check_benchmarks_together,  # what a requirement takes together is alike
     check_cells,  # the benchmark fits the model, parameters and gates, as its harness says
     check_parameter_names,  # no request parameter is misspelt
     check_parameter_values,  # common request parameters have values that the API has

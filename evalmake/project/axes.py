@@ -14,6 +14,7 @@ from evalmake.language.source import Span
 from evalmake.language.values import Folder, SecretRef, Symbol, describe_type, format_value
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance, Layer, MergedLayers
+from evalmake.project.requirements import Gate, read_gates, report_secret
 from evalmake.project.schema import AXIS_KEYS, Eval
 from evalmake.project.validation import COUNT_HELP, describe_share, report_unknown_key
 
@@ -38,18 +39,6 @@ class Axis:
     def known(self) -> frozenset[tuple[str, AxisValue]]:
         """All values, each with its type; also those that an override replaces."""
         return frozenset(map(with_type, (*self.declared, *self.values)))
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """`require metric >= bound`; `when` is the text of the condition around it, if any."""
-
-    metric: str
-    op: str
-    bound: float
-    span: Span
-    when: str
-    is_share: bool = False  # whether the bound is written as a percentage
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +85,7 @@ def _read_axis(
         diagnostics.extend(error.diagnostics)
         return None
     if isinstance(value, SecretRef):
-        _report_secret(span, diagnostics, about)
+        report_secret(span, diagnostics, about)
         return None
     if not isinstance(value, tuple):
         diagnostics.error(
@@ -143,16 +132,6 @@ def _report_bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str)
         about=about,
         notes=[f"the keys that can be axes are {', '.join(AXIS_KEYS)}"],
         help=[f"did you mean `{meant}`?" if meant else "write an eval for each value: `eval NAME from ...`"],
-    )
-
-
-def _report_secret(span: Span, diagnostics: Diagnostics, about: str = "") -> None:
-    diagnostics.error(
-        "secret-place",
-        "a secret is not allowed here",
-        span,
-        about=about,
-        help=["use it in a key that takes a secret, such as `api_key`, or in an `env` map"],
     )
 
 
@@ -243,7 +222,7 @@ def read_conditions(
         if isinstance(node, tree.When):
             origin, body = f"when {text}", node.body
             requires = [(s, file) for s in node.body if isinstance(s, tree.Require)]
-            gates = read_gates(requires, inheritance, diagnostics, origin)
+            gates = read_gates(requires, {axis.key for axis in axes}, inheritance, diagnostics, origin)
             _check_body(node, file, {axis.key for axis in axes}, diagnostics, about)
         if tests is not None:
             first, last = node.tests[0].start, node.tests[-1].end
@@ -276,8 +255,21 @@ def _check_body(node: tree.When, file: LoadedFile, axes: set[str], diagnostics: 
                 )
         elif not isinstance(statement, tree.Require):
             diagnostics.error(
-                "misplaced", "a `when` holds only `key = value` and `require`", file.span(statement), about=about
+                "misplaced",
+                "a `when` holds only `key = value` and `require`",
+                file.span(statement),
+                about=about,
+                help=_suggest_skip(node, statement, file),
             )
+
+
+def _suggest_skip(node: tree.When, statement: tree.Statement, file: LoadedFile) -> list[str]:
+    """Help for a `skip` inside a `when`: one `skip` with the tests of both."""
+    if not isinstance(statement, tree.Skip):
+        return []
+    texts = [Span(file.source, test.start, test.end).text for test in (*node.tests, *statement.tests)]
+    tests = " and ".join(dict.fromkeys(" ".join(text.split()) for text in texts))
+    return [f"write `skip {tests}` beside the `when`"]
 
 
 def _read_tests(
@@ -368,34 +360,3 @@ def _report_not_an_axis(
         if meant
         else ["a condition can only test axes: make it an axis, or write a second eval"],
     )
-
-
-def read_gates(
-    requires: Sequence[tuple[tree.Require, LoadedFile]],
-    inheritance: Inheritance,
-    diagnostics: Diagnostics,
-    when: str,
-) -> tuple[Gate, ...]:
-    """Read the requirements and evaluate their bounds."""
-    gates = []
-    for node, file in requires:
-        try:
-            bound = Evaluator(inheritance.scope, file.source)(node.value)
-        except EvalmakeError as error:
-            diagnostics.extend(error.diagnostics)
-            continue
-        if isinstance(bound, SecretRef):
-            _report_secret(file.span(node.value), diagnostics)
-            continue
-        if isinstance(bound, bool) or not isinstance(bound, int | float):
-            diagnostics.error(
-                "wrong-type",
-                f"a requirement compares with a number, but this is {describe_type(bound)}",
-                file.span(node.value),
-                help=["a report compares rows with one of them: `compare = NAME`"] if isinstance(bound, Symbol) else [],
-            )
-            continue
-        metric = node.metric.text.strip("\"'")
-        is_share = isinstance(node.value, tree.Literal) and node.value.kind == "PERCENT"
-        gates.append(Gate(metric, node.op, float(bound), file.span(node), when, is_share))
-    return tuple(gates)

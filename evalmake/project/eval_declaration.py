@@ -8,11 +8,12 @@ from typing import Any
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.source import Span
 from evalmake.language.values import Symbol, Template, format_value
-from evalmake.project.axes import Axis, Condition, Gate, read_axes, read_conditions, read_gates
+from evalmake.project.axes import Axis, Condition, read_axes, read_conditions
 from evalmake.project.declarations import read_doc_comment
 from evalmake.project.fields import Fields
 from evalmake.project.foreign_keys import suggest_form
 from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
+from evalmake.project.requirements import Gate, read_gates
 from evalmake.project.schema import AXIS_KEYS, KINDS
 from evalmake.project.shell_variables import refuse_shell_variables
 from evalmake.project.validation import report_unknown_key
@@ -60,7 +61,7 @@ def check_eval(
         return None
     whens = read_conditions(merged, axes, inheritance, diagnostics, about)
     skips = read_conditions(merged, axes, inheritance, diagnostics, about, skips=True)
-    gates = read_gates(merged.requires, inheritance, diagnostics, "")
+    gates = read_gates(merged.requires, {axis.key for axis in axes}, inheritance, diagnostics, "")
     if len(diagnostics) > before:
         return None
     return EvalDeclaration(

@@ -13,12 +13,13 @@ from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
 from evalmake.language.tree import Assign
 from evalmake.language.values import Duration, Symbol
-from evalmake.project.axes import AxisValue, Gate
+from evalmake.project.axes import AxisValue
 from evalmake.project.condition_index import ConditionIndex
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.project import Project
+from evalmake.project.requirements import Gate
 from evalmake.project.schema import AXIS_KEYS, MOST_CELLS, Eval, Resources, fill_templates
 from evalmake.project.validation import validate
 from evalmake.project.weights_axis import name_model

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import Interval
@@ -21,7 +23,7 @@ WORDS = {
     "<": ("below", "not below"),
     "==": ("equal to", "not"),
 }
-_SIDES = {">=": "lower", ">": "lower", "<=": "upper", "<": "upper"}
+SIDES = {">=": "lower", ">": "lower", "<=": "upper", "<": "upper"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,21 @@ class Requirement:
     confidence: float | None = None
     is_share: bool = False  # whether the bound was written as a percentage
     kind: MetricKind = UNKNOWN_KIND  # the metric's scale and direction, as the benchmark states them
+    within: float = 0.0  # how far from the bound will do, on the bound's scale
+    tolerance: str = ""  # the same as it is written: "8%"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is on the right side of the bound, or not further from it than will do."""
+        sides = {">=": (-1,), ">": (-1,), "<=": (1,), "<": (1,), "==": (-1, 1)}[self.op] if self.within else ()
+        ops = {-1: ">=", 1: "<="} if self.op == "==" else {-1: self.op, 1: self.op}
+        edges = [(ops[side], self.bound + side * self.within) for side in sides] or [(self.op, self.bound)]
+        return all(satisfies(op, value, edge) for op, edge in edges)
+
+    def rescale(self) -> Requirement:
+        """The same on the metric's own scale: 90% of a metric that goes to 100 is 90."""
+        percent = self.kind.percent
+        factor = 100 * percent if self.is_share and percent else 1.0
+        return replace(self, bound=self.bound * factor, within=self.within * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +69,14 @@ class GateResult:
     parts: tuple[tuple[int, float | None], ...]  # each seed's value
     samples: tuple[int, ...]  # each seed's scored samples
     message: str  # one line, without the address
+    within: float = 0.0  # how far from the bound will do
+    benchmarks: tuple[tuple[str, float | None], ...] = ()  # if it takes several together: the value of each
 
     @property
     def detail(self) -> str:
         """The parts in words: "mean of 3 seeds: 0.69, 0.68, 0.67; 500 samples each"."""
+        if self.benchmarks:
+            return ", ".join(f"{name} {'none' if v is None else format_short(v)}" for name, v in self.benchmarks)
         values = ", ".join("none" if value is None else format_short(value) for _, value in self.parts)
         seeds = f"mean of {len(self.parts)} seeds" if len(self.parts) > 1 else "one seed"
         counts = [str(count) for count in self.samples]
@@ -65,9 +86,21 @@ class GateResult:
             samples += " each"
         return f"{seeds}: {values}; {samples}" if any(self.samples) else f"{seeds}: {values}"
 
+    def fields(self) -> dict[str, Any]:
+        """Its fields by name, as programs read them; those that only some gates have are left out of others."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in named.items() if value or name not in ("within", "benchmarks")}
+
+    def concerns(self, address: str) -> bool:
+        """Whether it judges a cell, by its path without its seed."""
+        pattern = re.escape(self.address)
+        for written, meant in ((r"\*", "[^/]+"), (r"\{", "("), (r"\}", ")"), (",", "|")):
+            pattern = pattern.replace(written, meant)
+        return self.address == address or re.fullmatch(pattern, address) is not None
+
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class Verdict:
     """Whether a requirement is met, and the numbers that say so."""
 
     met: bool
@@ -97,11 +130,12 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
         parts=tuple((seed, score.value if score else None) for seed, score in scores.items()),
         samples=tuple(score.scored if score else 0 for score in scores.values()),
         message=_describe_lack(asked.metric, scores, runs),
+        within=asked.within,
     )
     if result.message:
         return result
     # From here on the metric has the harness's own name for it, and the bound is on its scale.
-    named = replace(asked, metric=next(score.metric for score in scores.values() if score), bound=rescale_bound(asked))
+    named = replace(asked.rescale(), metric=next(score.metric for score in scores.values() if score))
     known = [run for _, run in sorted(runs.items())]
     verdict = _decide(named, known)
     if verdict is None:
@@ -110,14 +144,8 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
         return replace(result, message=f"{asked.metric} has no interval ({lack}), and {asked_for}")
     result = replace(result, value=verdict.value, low=verdict.low, high=verdict.high)
     doubt = _describe_scale(named, known, verdict) or _describe_unscored(named, known, verdict)
-    told = replace(asked, bound=named.bound)
-    return replace(result, met=None if doubt else verdict.met, message=doubt or _describe_verdict(told, verdict))
-
-
-def rescale_bound(asked: Requirement) -> float:
-    """The bound on the metric's own scale: 90% of a metric that goes to 100 is 90."""
-    percent = asked.kind.percent
-    return asked.bound * 100 * percent if asked.is_share and percent else asked.bound
+    told = replace(named, metric=asked.metric)
+    return replace(result, met=None if doubt else verdict.met, message=doubt or describe_verdict(told, verdict))
 
 
 def find_score(metric: str, scores: Sequence[Score]) -> Score | None:
@@ -144,20 +172,20 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _decide(asked: Requirement, runs: Sequence[Run]) -> _Verdict | None:
+def _decide(asked: Requirement, runs: Sequence[Run]) -> Verdict | None:
     """The verdict over these runs; None if there is no interval and one is asked for."""
     values = [score.value for run in runs if (score := run.score(asked.metric)) and score.value is not None]
     value = math.fsum(values) / len(values)
     if asked.confidence is None:
-        return _Verdict(satisfies(asked.op, value, asked.bound), value)
-    side = _SIDES.get(asked.op)
+        return Verdict(asked.holds(value), value)
+    side = SIDES.get(asked.op)
     interval = _confident_interval(asked, runs, asked.confidence, value, one_sided=side is not None)
     if interval is None:
         return None
     low = interval[0] if side != "upper" else None
     high = interval[1] if side != "lower" else None
-    met = all(satisfies(asked.op, edge, asked.bound) for edge in (low, high) if edge is not None)
-    return _Verdict(met, value, low, high)
+    met = all(asked.holds(edge) for edge in (low, high) if edge is not None)
+    return Verdict(met, value, low, high)
 
 
 def _confident_interval(
@@ -171,7 +199,7 @@ def _confident_interval(
     return None if found.low is None or found.high is None else (found.low, found.high)
 
 
-def _describe_scale(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:
+def _describe_scale(asked: Requirement, runs: Sequence[Run], verdict: Verdict) -> str:
     """The message if metric and bound may be on different scales; empty if they are not."""
     if asked.kind.scale is None:
         doubt = describe_scale_mismatch(asked.metric, asked.op, asked.bound, asked.is_share, runs)
@@ -196,7 +224,7 @@ def describe_bound(asked: Requirement) -> str:
     return ""
 
 
-def _describe_percentage(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:
+def _describe_percentage(asked: Requirement, runs: Sequence[Run], verdict: Verdict) -> str:
     """The message if the bound may be a percentage, and the verdict would then be another; else empty."""
     if asked.is_share or not may_be_percentage(asked.bound, asked.metric, runs):
         return ""
@@ -210,7 +238,7 @@ def _describe_percentage(asked: Requirement, runs: Sequence[Run], verdict: _Verd
     )
 
 
-def _describe_unscored(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:
+def _describe_unscored(asked: Requirement, runs: Sequence[Run], verdict: Verdict) -> str:
     """The message if samples without a score could turn the verdict, whatever their scores are; else empty."""
     unscored = sum(score.unscored for run in runs if (score := run.score(asked.metric)))
     if not unscored:
@@ -223,13 +251,13 @@ def _describe_unscored(asked: Requirement, runs: Sequence[Run], verdict: _Verdic
     cases = [_decide(asked, [fill_unscored(run, asked.metric, bound) for run in runs]) for bound in bounds]
     if all(case is not None and case.met == verdict.met for case in cases):
         return ""
-    bound = _format_bound(asked.bound)
+    bound = _format_bound(asked)
     worst, best = (format_number(case.value) if case else "?" for case in cases)
     text = f"{could}: {of_scored}, from {worst} to {best} of all, and the bound is {bound}"
     edges = [edge for case in cases if case for edge in (case.low, case.high) if edge is not None]
     if not edges:
         return text
-    side, percent = _SIDES.get(asked.op, "outer"), format_percent(asked.confidence or 0)
+    side, percent = SIDES.get(asked.op, "outer"), format_percent(asked.confidence or 0)
     least, most = format_number(min(edges)), format_number(max(edges))
     return f"{text}; the {side} bound at {percent} confidence is from {least} to {most}"
 
@@ -251,36 +279,43 @@ def satisfies(op: str, value: float, bound: float) -> bool:
     raise ValueError(f"`{op}` is no comparison: one of {' '.join(WORDS)}")
 
 
-def _describe_verdict(asked: Requirement, verdict: _Verdict) -> str:
+def describe_verdict(asked: Requirement, verdict: Verdict) -> str:
     """ "accuracy is 0.725, at least 0.70, but its lower bound at 95% confidence (one-sided) is 0.683"."""
     numbers = [number for number in (verdict.value, verdict.low, verdict.high) if number is not None]
-    digits = _digits(asked.op, asked.bound, numbers)
+    digits = _digits(asked, numbers)
     value, *edges = (format_number(number, digits) for number in numbers)
     right, wrong = WORDS[asked.op]
     text = f"{asked.metric} is {value}, "
-    if not satisfies(asked.op, verdict.value, asked.bound):
-        return f"{text}{wrong} {_format_bound(asked.bound)}"
-    text += f"{right} {_format_bound(asked.bound)}"
+    if not asked.holds(verdict.value):
+        return f"{text}{wrong} {_format_bound(asked)}"
+    text += f"{right} {_format_bound(asked)}"
     if asked.confidence is None:
         return text
     percent = format_percent(asked.confidence)
-    side = _SIDES.get(asked.op)
+    side = SIDES.get(asked.op)
     bound = f"its {side} bound at {percent} confidence (one-sided) is {edges[0]}" if side else ""
     bound = bound or f"its {percent} interval is [{', '.join(edges)}]"
     return f"{text}, {'and' if verdict.met else 'but'} {bound}"
 
 
-def _format_bound(bound: float) -> str:
-    return f"{bound:.2f}" if math.isclose(round(bound, 2), bound, rel_tol=TOLERANCE) else format_given(bound)
+def _format_bound(asked: Requirement) -> str:
+    """ "0.70", or "0.892 within 8% (from 0.821)"."""
+    bound = asked.bound
+    text = f"{bound:.2f}" if math.isclose(round(bound, 2), bound, rel_tol=TOLERANCE) else format_given(bound)
+    if not asked.within:
+        return text
+    low, high = (format_number(bound + side * asked.within) for side in (-1, 1))
+    edges = {">=": f"from {low}", ">": f"above {low}", "<=": f"to {high}", "<": f"below {high}"}
+    return f"{text} within {asked.tolerance} ({edges.get(asked.op, f'from {low} to {high}')})"
 
 
-def _digits(op: str, bound: float, numbers: Sequence[float]) -> int:
+def _digits(asked: Requirement, numbers: Sequence[float]) -> int:
     """Three digits, or as many more as it takes for the printed numbers to tell the same story."""
     return next(
         (
             digits
             for digits in range(3, 15)
-            if all(satisfies(op, round(number, digits), bound) == satisfies(op, number, bound) for number in numbers)
+            if all(asked.holds(round(number, digits)) == asked.holds(number) for number in numbers)
         ),
         15,
     )

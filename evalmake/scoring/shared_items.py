@@ -1,7 +1,8 @@
 """How far the errors of columns go together that ask the same items, as those of two limits or two models do.
 
-What item i adds to the mean of a column is u_i = (m_i - M) / n, with m_i its mean over the runs.  The items of a
-cluster, and copies of a question, are drawn together: S_g is the sum over such a group.  With S and T of two columns,
+What item i adds to the mean of a column is u_i, in proportion to m_i - M and its weight, with m_i its mean over the
+runs. The items of a cluster, and copies of a question, are drawn together: S_g is the sum over such a group. With S and
+T of two columns,
 
     r = sum_g S_g T_g / sqrt(sum_g S_g^2 sum_g T_g^2),
 
@@ -15,7 +16,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evalmake.scoring.item import Answers, Key, collect_answers
+from evalmake.scoring.item import Answers, Key, collect_answers, find_influences
 from evalmake.scoring.seed_average import Run
 
 
@@ -63,11 +64,11 @@ def _correlate(ours: Mapping[Key, Answers] | None, theirs: Mapping[Key, Answers]
 
 def _sum_groups(answers: Mapping[Key, Answers], same: bool, side: str) -> dict[Hashable, float]:
     """What each group adds to the mean. Ids and clusters of one benchmark say nothing of those of another."""
-    means = {key: math.fsum(one.values) / len(one.values) for key, one in answers.items()}
-    mean = math.fsum(means.values()) / len(means) if means else 0.0
+    means = [math.fsum(one.values) / len(one.values) for one in answers.values()]
+    influences = find_influences(means, [one.weight for one in answers.values()])
     sums: dict[Hashable, float] = {}
-    for key, one in answers.items():
+    for (key, one), influence in zip(answers.items(), influences, strict=True):
         known = one.question != key[0]  # or else its id stands for what was asked
         group = one.group if same else ("question", one.question) if known else (side, key)
-        sums[group] = sums.get(group, 0.0) + (means[key] - mean) / len(means)
+        sums[group] = sums.get(group, 0.0) + influence
     return sums

@@ -178,7 +178,7 @@ def to_json(audit: Audit) -> str:
             "address": group.address,
             "score": group.score,
             "notes": [asdict(note) for note in group.notes],
-            "gates": [asdict(gate) for gate in group.gates],
+            "gates": [gate.fields() for gate in group.gates],
             "evaluations": [_story_to_json(story) for story in group.stories],
         }
         for group in audit.groups

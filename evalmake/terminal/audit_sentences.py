@@ -9,7 +9,7 @@ from evalmake.audit.parameters import ParameterStory, describe_declared, list_as
 from evalmake.audit.story import AuditStory, TriedAttempt
 from evalmake.language.plural import count_of
 from evalmake.planner.digest import BEHAVIOURS, describe_text, is_container_size
-from evalmake.scoring.numbers import format_given, format_interval, format_number, format_percent
+from evalmake.scoring.numbers import format_given, format_interval, format_number, format_percent, format_short
 from evalmake.store.origin import BENCHMARK, MODEL
 from evalmake.terminal.audit_events import describe_changes
 from evalmake.terminal.plan import render_duration, render_reasons
@@ -257,7 +257,8 @@ def describe_gates(story: AuditStory) -> Iterator[str]:
     """What is required, and whether it is met."""
     for gate in story.gates:
         verdict, message = _VERDICTS[gate.met], gate.message.removeprefix("not judged: ")
-        yield f"{gate.metric} {gate.op} {format_given(gate.bound)} {verdict}: {message}."
+        within = f" within {format_short(gate.within)}" if gate.within else ""
+        yield f"{gate.metric} {gate.op} {format_given(gate.bound)}{within} {verdict}: {message}."
     if not story.gates:
         yield "The Evalfile requires nothing of this number."
 

@@ -72,7 +72,9 @@ def _render_matrix(declaration: EvalDeclaration) -> str:
     rows += [(f"when {when.text}", when.span) for when in declaration.whens]
     for condition, gates in [("", declaration.gates), *((when.text, when.gates) for when in declaration.whens)]:
         suffix = f" when {condition}" if condition else ""
-        rows += [(f"require {gate.metric} {gate.op} {format_given(gate.bound)}{suffix}", gate.span) for gate in gates]
+        for gate in gates:
+            within = f" within {gate.tolerance}" if gate.tolerance else ""
+            rows.append((f"require {gate.metric} {gate.op} {format_given(gate.bound)}{within}{suffix}", gate.span))
     width = min(max((len(text) for text, _ in rows), default=0), _WIDEST_STATEMENT)
     return "".join(f"\n    {text:<{width}}  {span.location}" for text, span in rows)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
-from evalmake.project.axes import Gate
+from evalmake.project.requirements import Gate
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_given, format_interval, format_number, format_percent
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
@@ -179,7 +179,7 @@ def to_json(outcome: BuildOutcome) -> dict[str, Any]:
         if results
         else [],
         "missing": list(results.missing) if results else [],
-        "gates": [asdict(verdict.result) for verdict in outcome.gates],
+        "gates": [verdict.result.fields() for verdict in outcome.gates],
         "written": [str(path) for path in outcome.written],
     }
 

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.template import find_field_in_pattern, is_template
 from evalmake.harnesses.native.tools import find_tools_mistake
-from evalmake.language.diagnostic import Diagnostics, closest_name
+from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Files
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.request_parameters import list_sent_parameters
+from evalmake.project.requirements import suggest_metric
 
 _DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _LIKELIHOOD_METRIC = "accuracy_norm"
@@ -258,12 +259,11 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
     known = metrics_of_scorer(scorer)
     if cell.model.block.api != "completions":
         known = tuple(metric for metric in known if metric != _LIKELIHOOD_METRIC)
-    asked = [(gate.metric, gate.span) for gate in cell.gates]
+    asked = [(gate.metric, gate.span) for gate in cell.gates if not gate.word]
     if cell.benchmark.block.metric == _LIKELIHOOD_METRIC:
         asked.append((_LIKELIHOOD_METRIC, cell.benchmark.fields.spans["metric",].value))
     for metric, span in asked if known else ():
         if metric not in known:
-            meant = closest_name(metric, known) if metric != _LIKELIHOOD_METRIC else None
             found.error(
                 "bad-value",
                 f"the scorer `{scorer}` reports no `{metric}`",
@@ -272,7 +272,7 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
                 notes=["that needs log-probabilities, and so a model with `api = completions`"]
                 if metric == _LIKELIHOOD_METRIC and scorer == "choice"
                 else [f"it reports {' and '.join(known)}"],
-                help=[f"did you mean `{meant}`?"] if meant else [],
+                help=suggest_metric(metric, known) if metric != _LIKELIHOOD_METRIC else [],
             )
 
 

@@ -1,0 +1,203 @@
+"""Reads what an eval requires: a metric, a bound, and perhaps how far from it will do."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evalmake.language import tree
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name
+from evalmake.language.expressions import Evaluator, Scope
+from evalmake.language.source import Span
+from evalmake.language.values import SecretRef, Symbol, Value, describe_type, format_value
+from evalmake.project.column_groups import FORMS, GroupForm
+from evalmake.project.includes import LoadedFile
+from evalmake.project.inheritance import Inheritance
+
+GateWord = Literal["", "headline", "average", "pooled", "best"]
+"""What a requirement names in place of a metric: the headline of its benchmark, or those of several together."""
+HEADLINE: GateWord = "headline"
+_USAGE = frozenset(("tokens", "requests", "cost", "price", "usd", "seconds", "latency", "duration", "time"))
+"""Words in the names of what is counted of an evaluation, and not scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`require metric >= bound within tolerance`; `when` is the text of the condition around it, if any."""
+
+    metric: str
+    op: str
+    bound: float
+    span: Span
+    when: str
+    is_share: bool = False  # whether the bound is written as a percentage
+    word: GateWord = ""  # if `metric` is one of these words, and no name of a metric
+    within: float = 0.0  # how far from the bound will do, on its scale
+    tolerance: str = ""  # the same as it is written: "8%"
+
+    @property
+    def is_over_benchmarks(self) -> bool:
+        """Whether it takes the benchmarks of its eval together."""
+        return self.word in FORMS
+
+    @property
+    def form(self) -> GroupForm:
+        """How it takes benchmarks together, if it does."""
+        return next(form for form in FORMS if form == self.word)
+
+    @property
+    def subject(self) -> str:
+        """What it names, for digests: a word is told from a metric of the same name."""
+        return f"the {self.word}" if self.word else self.metric
+
+
+def read_gates(
+    requires: Sequence[tuple[tree.Require, LoadedFile]],
+    axes: Collection[str],
+    inheritance: Inheritance,
+    diagnostics: Diagnostics,
+    when: str,
+) -> tuple[Gate, ...]:
+    """Read the requirements and evaluate their bounds."""
+    gates = []
+    for node, file in requires:
+        before = len(diagnostics)
+        bound = _read_bound(node, file, inheritance.scope, diagnostics)
+        word = _find_word(node.metric)
+        if word in FORMS and "benchmark" not in axes:
+            _report_no_benchmarks(node, word, file, diagnostics)
+        if bound is None or len(diagnostics) > before:
+            continue
+        within, tolerance = 0.0, ""
+        if node.tolerance is not None:
+            within = _read_tolerance(node.tolerance, node.op, bound, file, inheritance.scope, diagnostics)
+            tolerance = " ".join(file.span(node.tolerance).text.split())
+        metric, is_share = node.metric.text.strip("\"'"), _is_percentage(node.value, bound, inheritance.scope)
+        if len(diagnostics) == before:
+            gates.append(Gate(metric, node.op, bound, file.span(node), when, is_share, word, within, tolerance))
+    return tuple(gates)
+
+
+def _find_word(metric: tree.Name) -> GateWord:
+    """The word that stands in place of a metric; one in quotes is a metric's name."""
+    return next((word for word in (HEADLINE, *FORMS) if word == metric.text), "")
+
+
+def _report_no_benchmarks(node: tree.Require, word: str, file: LoadedFile, diagnostics: Diagnostics) -> None:
+    bound = file.span(node.value).text
+    diagnostics.error(
+        "bad-value",
+        f"`{word}` takes the benchmarks of an eval together, and this eval has no axis `benchmark`",
+        file.span(node.metric),
+        help=[
+            f"of one benchmark, write `require headline {node.op} {bound}`;"
+            f' a metric of that name has quotes: `require "{word}" {node.op} {bound}`'
+        ],
+    )
+
+
+def suggest_metric(metric: str, known: Sequence[str]) -> list[str]:
+    """Help for the name of a metric that is not reported: the one meant, or where else the number is."""
+    if (last := metric.rpartition(".")[2]) in known:
+        return [f"write `{last}`: a requirement is of the eval in whose block it stands, and of all its cells"]
+    if meant := closest_name(metric, known):
+        return [f"did you mean `{meant}`?"]
+    if set(re.split("[^a-z]+", metric.lower())) & _USAGE:
+        return ["tokens, requests and seconds are no scores: a report with `format = json` has them in `usage`"]
+    return []
+
+
+def _read_bound(node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics) -> float | None:
+    bound = _evaluate(node.value, file, scope, diagnostics)
+    if bound is _FAILED:
+        return None
+    if isinstance(bound, bool) or not isinstance(bound, int | float):
+        diagnostics.error(
+            "wrong-type",
+            f"a requirement compares with a number, but this is {describe_type(bound)}",
+            file.span(node.value),
+            help=_suggest_baseline(node, bound),
+        )
+        return None
+    return float(bound)
+
+
+def _suggest_baseline(node: tree.Require, bound: object) -> list[str]:
+    """Help for a bound that is a name: what a model, or a metric of one, can be compared by."""
+    if not isinstance(bound, Symbol):
+        return []
+    row = bound.text.partition(".")[0]
+    return [
+        f'a report compares rows with one of them: `report NAME {{ of = [...], path = "...", compare = {row} }}`',
+        f"write a number that was measured or published: `require {node.metric.text} {node.op} 0.8 within 5%`",
+    ]
+
+
+def _read_tolerance(
+    node: tree.Expr, op: str, bound: float, file: LoadedFile, scope: Scope, diagnostics: Diagnostics
+) -> float:
+    """How far from the bound will do: a percentage is of the bound, and a number is on its scale."""
+    value, span = _evaluate(node, file, scope, diagnostics), file.span(node)
+    if value is _FAILED:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        diagnostics.error(
+            "wrong-type",
+            f"`within` takes a percentage or a number, but this is {describe_type(value)}",
+            span,
+            help=["write `within 8%`, of the bound, or `within 0.02`, on its scale"],
+        )
+        return 0.0
+    percentage = _is_percentage(node, float(value), scope)
+    wrong, help_ = "", ""
+    if not 0 < value < math.inf:
+        wrong, help_ = "it must be above 0", "leave it out if the bound itself is meant"
+    elif percentage and value >= 1:
+        wrong, help_ = "100% of the bound leaves nothing of it", "write less than 100%"
+    elif percentage and bound == 0:
+        wrong, help_ = "a percentage of the bound 0 is 0", "write a number, such as `within 0.02`"
+    elif not percentage and op in (">=", ">", "==") and 0 < bound <= value:
+        wrong = f"the bound {format_value(bound)} less {format_value(value)} is not above 0"
+        help_ = "a percentage is of the bound: `within 8%`"
+    if wrong:
+        diagnostics.error("bad-value", f"`within` is {file.span(node).text}: {wrong}", span, help=[help_])
+    return abs(bound) * value if percentage else float(value)
+
+
+_FAILED = object()
+
+
+def _evaluate(node: tree.Expr, file: LoadedFile, scope: Scope, diagnostics: Diagnostics) -> Value | object:
+    """The value of an expression; `_FAILED` after an error."""
+    try:
+        value = Evaluator(scope, file.source)(node)
+    except EvalmakeError as error:
+        diagnostics.extend(error.diagnostics)
+        return _FAILED
+    if isinstance(value, SecretRef):
+        report_secret(file.span(node), diagnostics)
+        return _FAILED
+    return value
+
+
+def _is_percentage(node: tree.Expr, value: float, scope: Scope) -> bool:
+    """Whether a number was written as a percentage, perhaps in a variable; what overrides one, above 1, was not."""
+    name, overridden = "", False
+    while isinstance(node, tree.Use) and node.text != name and node.text in scope.bindings:
+        name, binding = node.text, scope.bindings[node.text]
+        node, overridden = binding.node.value, overridden or binding.overridden
+    return isinstance(node, tree.Literal) and node.kind == "PERCENT" and not (overridden and value > 1)
+
+
+def report_secret(span: Span, diagnostics: Diagnostics, about: str = "") -> None:
+    """Report a secret where none may stand."""
+    diagnostics.error(
+        "secret-place",
+        "a secret is not allowed here",
+        span,
+        about=about,
+        help=["use it in a key that takes a secret, such as `api_key`, or in an `env` map"],
+    )

@@ -1,0 +1,78 @@
+"""Evidence whose report takes columns together, and whose gates are over several benchmarks, holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from evalmake.evidence_checks.verify import verify_evidence
+from evalmake.signatures.keys import read_public_key
+from tests.evidence_checks.conftest import failures, write_key_pair
+from tests.support.workspaces import Bench
+
+EVALFILE = """\
+deployment d {
+    engine = mock
+    args   = { skill = 0.8 }
+}
+model m { deployment = d }
+benchmark _sums {
+    harness = native
+    files   = file("sums.jsonl")
+    prompt  = "{question}"
+    target  = "{answer}"
+    scorer  = number
+}
+benchmark a from _sums { scale = share }
+benchmark b from _sums { scorer = contains }
+eval grid {
+    model     = m
+    benchmark in [a, b]
+    seed      in 1..2
+    require headline >= 1%
+    require average >= 0.9 within 90%
+    when benchmark in [a, b] { require best <= 100% }
+}
+report evidence {
+    of      = [grid]
+    format  = in-toto
+    path    = "evidence"
+    sign    = file("audit.key")
+    average = { core = { a = 2, b = 1 } }
+    pooled  = true
+    best    = { top = [a, b] }
+}
+report part {
+    of     = ["grid/a/1", "grid/a/2"]
+    format = in-toto
+    path   = "part"
+    sign   = file("audit.key")
+}
+"""
+
+
+def test_averages_and_gates_over_benchmarks_are_written_again(tmp_path: Path) -> None:
+    """The columns over others and the gates come out the same, also where the report shows one benchmark only."""
+    bench = Bench(tmp_path)
+    write_key_pair(tmp_path, "audit")
+    bench.sums(12)
+    bench.evalfile(EVALFILE)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    key = read_public_key(tmp_path / "audit.pub")
+    for folder in ("evidence", "part"):
+        assert failures(verify_evidence(tmp_path / folder, [key])) == {}
+        told = json.loads((tmp_path / folder / "report.json").read_text())
+        over = next(gate for gate in told["gates"] if gate["metric"] == "average")
+        assert (over["address"], over["met"], over["bound"], over["within"]) == ("grid/*", True, 0.9, 0.81)
+        assert [one["benchmark"] for one in over["benchmarks"]] == ["a", "b"]
+    told = json.loads((tmp_path / "evidence" / "report.json").read_text())
+    assert [(one["column"], one["metric"]) for one in told["averages"]] == [
+        ("core", "average"),
+        ("pooled", "pooled"),
+        ("top", "best"),
+    ]
+    path = tmp_path / "evidence" / "report.json"
+    value = json.dumps(told["averages"][0]["mean"])
+    path.write_text(path.read_text().replace(f'"mean": {value}', '"mean": 0.999'))
+    assert "report" in failures(verify_evidence(tmp_path / "evidence", [key]))
