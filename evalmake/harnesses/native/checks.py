@@ -142,7 +142,7 @@ def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple
 
 
 def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValue]:
-    for key in ("prompt", "system", "target", "choices", "rubric", "scorer", "weight", "tags"):
+    for key in ("prompt", "system", "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
             if brace := _find_lone_brace(text):

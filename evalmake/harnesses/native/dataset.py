@@ -1,11 +1,10 @@
-"""Reads records from JSON Lines, JSON, CSV and Parquet, and samples them for a limit."""
+"""Reads records from JSON Lines, JSON, CSV and Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,6 @@ from evalmake.harnesses.table_delimiter import DELIMITERS, describe_other_delimi
 
 Row = tuple[str, Any]
 """A record's location (":3" is line 3) and the value read there."""
-
-SAMPLING_SEED = "evalmake-sample-1"
-"""Fixed, because runs with different seeds must request the same items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +49,6 @@ def read_files(folder: Path, names: Sequence[str], paths: Mapping[str, str] | No
     if not records:
         raise TaskError(f"no records in {', '.join((paths or {}).get(name, name) for name in names)}")
     return records
-
-
-def sample_records(records: Sequence[Record], limit: int | None) -> list[Record]:
-    """Choose `limit` records by their content alone; they keep the order of the data.
-
-    Records are ranked by a hash of their fingerprint and a fixed seed. So a smaller limit chooses a
-    part of a larger one's sample, and adding or reordering records changes no other record's rank.
-    Each copy of a record has a rank of its own, as if it were another record.
-    """
-    if limit is None or limit >= len(records):
-        return list(records)
-    copies: Counter[str] = Counter()
-    ranked = []
-    for record in records:
-        number = copies[record.item]
-        copies[record.item] += 1
-        rank = fingerprint([SAMPLING_SEED, record.item, *([number] if number else [])])
-        ranked.append((rank, record.index, record))
-    return sorted((record for _, _, record in sorted(ranked)[:limit]), key=lambda record: record.index)
 
 
 @dataclass(frozen=True, slots=True)

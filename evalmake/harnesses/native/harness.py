@@ -123,6 +123,12 @@ class NativeHarness:
         cluster: str | None = define_key(
             None, "The field that groups records that belong together, for honest intervals.", '"document"'
         )
+        limit_by: str | None = define_key(
+            None,
+            "The groups of records of which a `limit` takes the same share.",
+            '"{category}"',
+            unset="a limit looks at no groups",
+        )
         weight: str | None = define_key(
             None, "What a record counts in means: a number in a field.", '"{weight}"', unset="each counts the same"
         )

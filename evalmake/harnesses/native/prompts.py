@@ -108,7 +108,7 @@ def build_examples(task: Task, api: str) -> list[Example]:
         else:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
     # Examples may lack the fields of these keys, and nothing uses them.
-    plain = replace(task, id=None, cluster=None, rubric=None, weight=None, tags=())
+    plain = replace(task, id=None, cluster=None, rubric=None, weight=None, limit_by=None, tags=())
     items = build_items(plain, api, _number_records(records)) if records else []
     if task.fewshot is not None and task.fewshot > len(items):
         raise TaskError(Mistake(f"fewshot is {task.fewshot}, but there are only {len(items)} examples", "fewshot"))
@@ -178,7 +178,7 @@ def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
     """
     mistakes = []
     asked = () if task.messages else ("prompt",)
-    for key in (*asked, "target", "choices", "weight", "system", "rubric"):
+    for key in (*asked, "target", "choices", "weight", "limit_by", "system", "rubric"):
         template = getattr(task, key)
         for record in first if isinstance(template, Template) and not template.fields else ():
             if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
@@ -215,6 +215,9 @@ def _find_mixed_metrics(task: Task, items: Sequence[Item]) -> Iterator[Mistake]:
 def _build_item(task: Task, api: str, record: Record) -> Item:
     """Fill the templates; RecordError if the record does not fit."""
     data = record.data
+    if task.limit_by is not None:
+        with blame_key("limit_by"):
+            task.limit_by.text(data)
     scorer = task.scorer_of(data)
     raw, options = _read_options(task, scorer, record)
     target = _read_target(task, scorer, record)

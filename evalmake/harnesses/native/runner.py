@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.client import Client
-from evalmake.harnesses.native.dataset import read_files, sample_records
+from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import EndpointError, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.sample_log import Progress, SampleLog
+from evalmake.harnesses.native.sampling import sample_records
 from evalmake.harnesses.native.scorers import Scorer, make_scorer
 from evalmake.harnesses.native.settings import Endpoint, Settings
 from evalmake.harnesses.native.summary import Tally
@@ -74,7 +75,8 @@ def make_plan(task: Task, settings: Settings) -> Plan:
         raise TaskError("the scorer 'judge' needs EVALMAKE_JUDGE_URL")
     own = {name for name in names if name != "judge" and not prompts.measures_likelihood(name, api)}
     scorers = {name: make_scorer(task, name) for name in sorted(own)}
-    chosen = {record.index for record in sample_records([item.record for item in items], settings.limit)}
+    records = [item.record for item in items]
+    chosen = {record.index for record in sample_records(records, settings.limit, task.limit_by)}
     asked = [item for item in items if item.record.index in chosen]
     return Plan(task, settings, asked, examples, scorers)
 

@@ -55,6 +55,8 @@ class Task:
     id: str | None
     cluster: str | None
     weight: Template | None
+    limit_by: Template | None
+    """What stratum a record is in: a limit takes the same share of each."""
     tags: tuple[Template, ...]
     paths: Mapping[str, str]
     """File name -> the path by which the user knows the file, for messages."""
@@ -143,6 +145,7 @@ class _Reader:
             id=self.text("id"),
             cluster=self.text("cluster"),
             weight=self.template("weight"),
+            limit_by=self.template("limit_by"),
             tags=self.templates("tags"),
             paths=self.paths(),
         )

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.dataset import Record, read_files, sample_records
+from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import fingerprint
+from evalmake.harnesses.native.sampling import sample_records
 
 GOOD = {
     "a.jsonl": '{"q": "x", "a": 1}\n\n{"q": "y\u2028z", "a": 2}\n',
