@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalmake.harnesses.native.checks import scorer_of
+from evalmake.harnesses.native.checks import has_record_scorer, scorers_of
 from evalmake.harnesses.native.template import is_template
 
 SCORERS: Mapping[str, int] = {
@@ -34,8 +34,8 @@ RUBRIC = 2
 
 def find_behaviours(settings: Any) -> dict[str, int]:
     """The behaviour numbers of the parts that a benchmark uses, by key and value; 1 is left out."""
-    scorer = scorer_of(settings)
-    used = [name for name in SCORERS if name == scorer or is_template(scorer)]
+    scorers = scorers_of(settings)
+    used = [name for name in SCORERS if name in scorers or has_record_scorer(settings)]
     found = {f"scorer {name}": SCORERS[name] for name in used}
     if settings.examples is not None:
         found["examples"] = EXAMPLES

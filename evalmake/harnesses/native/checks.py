@@ -73,8 +73,7 @@ def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
     block, settings = benchmark.block, benchmark.settings
     spans, about = benchmark.fields.spans, f"benchmark {benchmark.name}"
     name = benchmark.parsed.name_span if benchmark.parsed else benchmark.span
-    scorer = scorer_of(settings)
-    for message, because, help_ in _find_missing_keys(block, settings, scorer):
+    for message, because, help_ in _find_missing_keys(block, settings):
         at = spans.get((because,))
         found.error(
             "missing-key",
@@ -84,7 +83,7 @@ def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
             about=about,
             help=[help_],
         )
-    for key, message, help_ in _find_bad_values(block, settings, scorer):
+    for key, message, help_ in _find_bad_values(block, settings):
         place = spans.get((key,))
         found.error(
             "bad-value",
@@ -95,26 +94,36 @@ def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         )
 
 
-def scorer_of(settings: Any) -> str:
-    """The scorer; the default is `choice` with choices, else `exact`."""
-    return settings.scorer or ("exact" if settings.choices is None else "choice")
+def scorers_of(settings: Any) -> tuple[str, ...]:
+    """The scorers; the default is `choice` with choices, else `exact`. None if each record names its own."""
+    if has_record_scorer(settings):
+        return ()
+    if isinstance(settings.scorer, tuple):
+        return settings.scorer
+    return (settings.scorer or ("exact" if settings.choices is None else "choice"),)
+
+
+def has_record_scorer(settings: Any) -> bool:
+    """Whether a field of each record names its scorer."""
+    return isinstance(settings.scorer, str) and is_template(settings.scorer)
 
 
 def unused_keys(benchmark: Declaration) -> dict[str, str]:
     """The keys of a benchmark that its scorer, or this harness, has no use for, and why."""
-    scorer = scorer_of(benchmark.settings)
+    chosen = scorers_of(benchmark.settings)
     unused = {key: why for key, why in _NO_USE.items() if not (key == "packages" and benchmark.block.image)}
-    if is_template(scorer):
+    if has_record_scorer(benchmark.settings):
         return unused
     for key, scorers in _SCORERS_OF_KEY.items():
-        if scorer not in scorers:
-            unused[key] = f"it is for `scorer = {'` or `'.join(scorers)}`, and this one is `{scorer}`"
+        if not set(scorers) & set(chosen):
+            theirs = f"this one is `{chosen[0]}`" if len(chosen) == 1 else f"these are `{'`, `'.join(chosen)}`"
+            unused[key] = f"it is for `scorer = {'` or `'.join(scorers)}`, and {theirs}"
     return unused
 
 
-def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple[str, str, str]]:
+def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, str]]:
     """Yield a message for each missing key, the key that requires it, and what to add."""
-    given = f"`scorer = {scorer}`" if settings.scorer else f"the default scorer, `{scorer}`,"
+    scorers = scorers_of(settings)
     if block.files is None:
         yield (
             "the native harness needs `files`",
@@ -127,21 +136,26 @@ def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple
             "harness",
             'add the question, as `prompt = "{question}"`; a field with a conversation is `messages = "{messages}"`',
         )
-    if settings.target is None and scorer not in _WITHOUT_TARGET and not is_template(scorer):
-        yield f"{given} needs `target`", "scorer", _ADD_TARGET
-    if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
-        yield f"{given} needs `{_REQUIRED_KEYS[scorer][0]}`", "scorer", _REQUIRED_KEYS[scorer][1]
+    for scorer in scorers:
+        given = f"`scorer = {scorer}`" if settings.scorer else f"the default scorer, `{scorer}`,"
+        given = f"the scorer `{scorer}`" if len(scorers) > 1 else given
+        if settings.target is None and scorer not in _WITHOUT_TARGET:
+            yield f"{given} needs `target`", "scorer", _ADD_TARGET
+        if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
+            yield f"{given} needs `{_REQUIRED_KEYS[scorer][0]}`", "scorer", _REQUIRED_KEYS[scorer][1]
     if block.fewshot and settings.examples is None:
         yield (
             f"`fewshot = {block.fewshot}` needs `examples`",
             "fewshot",
             'add the worked examples, as `examples = file("examples.jsonl")`',
         )
-    if settings.examples is not None and settings.target is None and (scorer in _WITHOUT_TARGET or is_template(scorer)):
+    if settings.examples is not None and settings.target is None and not set(scorers) - {*_WITHOUT_TARGET}:
         yield "`examples` need `target`, which is the answer that they show", "examples", _ADD_TARGET
 
 
-def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValue]:
+def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
+    if isinstance(settings.scorer, tuple) and (mistake := _find_list_mistake(settings.scorer)):
+        yield BadValue("scorer", mistake)
     for key in ("prompt", "system", "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
@@ -166,12 +180,13 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
     names = _file_names(settings.scorer_file)
     if len(names) > 1:
         yield BadValue("scorer_file", f"it is one Python file, and these are {len(names)}", 'write `file("scorer.py")`')
-    if scorer == "python" and names and not names[0].endswith(".py"):
+    if "python" in scorers_of(settings) and names and not names[0].endswith(".py"):
         yield BadValue("scorer_file", f"`{names[0]}` is not a Python file", 'write `file("scorer.py")`')
-    known = metrics_of_scorer(scorer)
+    known = find_metrics(settings)
     if block.metric and known and block.metric not in known:
         reported = " and ".join(f"`{metric}`" for metric in known)
-        yield BadValue("metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}")
+        who, they = _name_scorers(settings)
+        yield BadValue("metric", f"{who} no `{block.metric}`", f"{they} {reported}")
     for name, why in find_refused_params(block.params).items():
         yield BadValue("params", why, _CURES.get(name, "leave it out"))
     if block.image and (field := re.search(r"\{[^{}]+\}", block.image)):
@@ -204,10 +219,30 @@ def _find_filter_mistake(where: str) -> str:
     return ""
 
 
-def metrics_of_scorer(scorer: str) -> tuple[str, ...]:
+def _find_list_mistake(names: tuple[str, ...]) -> str:
+    from evalmake.harnesses.native.task_file import find_list_mistake  # loads readers that a plan seldom needs
+
+    return find_list_mistake(names)
+
+
+def _name_scorers(settings: Any) -> tuple[str, str]:
+    """The beginnings of two sentences on what the scorers report."""
+    names = scorers_of(settings)
+    if len(names) == 1:
+        return f"the scorer `{names[0]}` reports", "it reports"
+    return f"the scorers `{'`, `'.join(names)}` report", "they report"
+
+
+def find_metrics(settings: Any) -> tuple[str, ...]:
+    """The metrics that the scorers can report; empty if only the user's code or data knows."""
+    scorers = scorers_of(settings)
+    if isinstance(settings.scorer, tuple):
+        return () if "python" in scorers else scorers
+    return _metrics_of_scorer(scorers[0]) if scorers else ()
+
+
+def _metrics_of_scorer(scorer: str) -> tuple[str, ...]:
     """The metrics that a scorer can report; empty if only the user's code knows."""
-    if is_template(scorer):
-        return ()
     named = {"python": (), "f1": ("f1",), "choice": ("accuracy", _LIKELIHOOD_METRIC)}
     return named.get(scorer, ("accuracy",))
 
@@ -255,8 +290,9 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
         if why and not is_told:
             help_ = [_CURES.get(sent.name, "leave it out")]
             found.error("bad-value", f"`{winner.key}`: {why}", winner.span or cell.span, about=about, help=help_)
-    scorer = scorer_of(cell.benchmark.settings)
-    known = metrics_of_scorer(scorer)
+    settings = cell.benchmark.settings
+    known = find_metrics(settings)
+    who, they = _name_scorers(settings) if known else ("", "")
     if cell.model.block.api != "completions":
         known = tuple(metric for metric in known if metric != _LIKELIHOOD_METRIC)
     asked = [(gate.metric, gate.span) for gate in cell.gates if not gate.word]
@@ -266,12 +302,12 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
         if metric not in known:
             found.error(
                 "bad-value",
-                f"the scorer `{scorer}` reports no `{metric}`",
+                f"{who} no `{metric}`",
                 span,
                 about=about,
                 notes=["that needs log-probabilities, and so a model with `api = completions`"]
-                if metric == _LIKELIHOOD_METRIC and scorer == "choice"
-                else [f"it reports {' and '.join(known)}"],
+                if metric == _LIKELIHOOD_METRIC and scorers_of(settings) == ("choice",)
+                else [f"{they} {' and '.join(known)}"],
                 help=suggest_metric(metric, known) if metric != _LIKELIHOOD_METRIC else [],
             )
 

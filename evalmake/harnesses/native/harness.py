@@ -39,7 +39,9 @@ JudgeFormat = Annotated[Literal["text", "json"], BeforeValidator(_read_name)]
 
 
 def _read_scorer(value: object, check_name: Callable[[object], Any]) -> Any:
-    """A name of a scorer, or a text that says in which field of a record the name is."""
+    """A name of a scorer or several, or a text that says in which field of a record the name is."""
+    if isinstance(value, list | tuple):
+        return tuple(check_name(_read_name(one)) for one in value)
     name = _read_name(value)
     return name if isinstance(name, str) and is_template(name) else check_name(name)
 
@@ -79,9 +81,9 @@ class NativeHarness:
             "The options of a multiple-choice question: a field with a list, or one text for each.",
             '["{a}", "{b}", "{c}", "{d}"]',
         )
-        scorer: Annotated[Scorer | None, WrapValidator(_read_scorer)] = define_key(
+        scorer: Annotated[Scorer | tuple[Scorer, ...] | None, WrapValidator(_read_scorer)] = define_key(
             None,
-            'How a reply is compared with the target; `"{field}"` takes the scorer of each record from a field.',
+            'How a reply is compared with the target: a name, a list, or `"{field}"` with the scorer of each record.',
             "number",
             unset="choice where there are `choices`, else exact",
         )
@@ -150,8 +152,8 @@ class NativeHarness:
         settings = benchmark.settings
         assert isinstance(settings, NativeHarness.Settings)
         found: dict[str, Any] = {"behaviours": find_behaviours(settings)}
-        scorer = checks.scorer_of(settings)
-        if scorer == "math" or is_template(scorer):
+        scorers = checks.scorers_of(settings)
+        if "math" in scorers or checks.has_record_scorer(settings):
             found["math-verify"] = find_version()
         if settings.normalize == ():
             found["normalize"] = "nothing"  # an empty list counts as left out
@@ -163,6 +165,8 @@ class NativeHarness:
         """Those of evalmake's own scorers; a Python scorer or a judge may use any scale."""
         assert isinstance(benchmark.settings, NativeHarness.Settings)
         scorer = benchmark.settings.scorer or ""
+        if isinstance(scorer, tuple):
+            return tuple(name for name in scorer if name not in ("python", "judge"))
         return () if scorer in ("python", "judge") or is_template(scorer) else ("accuracy", "f1")
 
     def command(self, evaluation: Evaluation) -> Command:

@@ -12,19 +12,16 @@ from evalmake.harnesses.native.exchange import Exchange
 from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
 from evalmake.harnesses.native.prompts import Body, Example, Item
+from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Sample
-from evalmake.harnesses.native.scorers import Scorer, Verdict, find_scored_text, lacks_answer
+from evalmake.harnesses.native.scorers import Verdict
 from evalmake.harnesses.native.task_file import Task
-from evalmake.harnesses.native.time_limit import TooSlow
 
 _NOTHING: Mapping[str, Any] = {}
 
 
 class ItemRequester:
-    """Requests one item for each call of `request`, which may run concurrently.
-
-    `scorers` has a scorer by each name, but for `choice` where options are compared by their log-probabilities.
-    """
+    """Requests one item for each call of `request`, which may run concurrently."""
 
     def __init__(
         self,
@@ -32,40 +29,30 @@ class ItemRequester:
         client: Client,
         seed: int | None,
         examples: Sequence[Example],
-        scorers: Mapping[str, Scorer],
+        scoring: ReplyScoring,
     ) -> None:
         self.task = task
         self.client = client
         self.seed = seed
         self.examples = examples
-        self.scorers = scorers
+        self.scoring = scoring
         self.likelihood = Likelihood(client, seed)
-        self.without_answer = 0
-        """How many replies have text and no answer in it."""
 
     async def request(self, item: Item) -> Sample:
         """Return the item's sample; EndpointError if no further request can succeed."""
         shown = prompts.select_examples(self.task, self.examples, item)
-        if prompts.measures_likelihood(item.scorer, self.client.endpoint.api):
+        if prompts.measures_likelihood(item.scorers, self.client.endpoint.api):
             return await self._score_likelihood(item, shown)
-        return await self._score_reply(item, shown, self.scorers[item.scorer])
+        return await self._score_reply(item, shown)
 
-    async def _score_reply(self, item: Item, shown: Sequence[Example], scorer: Scorer) -> Sample:
+    async def _score_reply(self, item: Item, shown: Sequence[Example]) -> Sample:
         """Request a reply and score its text."""
         exchange = Exchange(self.client, self.seed, item, shown)
         try:
             reply = await exchange.ask()
         except RequestError as error:
             return _build_failed_sample(item, exchange.body, error, exchange.facts() | {"reply": None})
-        answer = reply.text if reply.refused and item.scorer == "judge" else reply.answer
-        try:
-            scored = find_scored_text(self.task, item.scorer, answer)
-            verdict = await scorer(exchange.asked_item(), scored, reply)
-            self.without_answer += lacks_answer(self.task, item.scorer, answer, scored, verdict)
-        except RequestError as error:
-            verdict = Verdict(error=f"judge: {error}", cause_kind=error.kind)
-        except TooSlow as error:
-            verdict = Verdict(error=str(error), cause_kind="scorer")
+        verdict = await self.scoring.score(exchange.asked_item(), reply)
         return _build_sample(item, exchange.body, verdict, exchange.facts())
 
     async def _score_likelihood(self, item: Item, shown: Sequence[Example]) -> Sample:

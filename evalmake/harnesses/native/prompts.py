@@ -32,7 +32,7 @@ class Item:
 
     record: Record
     id: str
-    scorer: str
+    scorers: tuple[str, ...]
     prompt: str
     system: str | None
     rubric: str | None
@@ -70,9 +70,9 @@ class Example:
     content: str
 
 
-def measures_likelihood(scorer: str, api: str) -> bool:
+def measures_likelihood(scorers: Sequence[str], api: str) -> bool:
     """Whether options are compared by log-probabilities instead of by a reply."""
-    return api == "completions" and scorer == "choice"
+    return api == "completions" and tuple(scorers) == ("choice",)
 
 
 def build_items(task: Task, api: str, records: Sequence[Record]) -> list[Item]:
@@ -167,7 +167,7 @@ def _answer_text(item: Item) -> str:
     """The right answer as the model should write it."""
     if not item.right:
         return item.targets[0]
-    right = sorted(item.right) if item.scorer == "choices" else [min(item.right)]
+    right = sorted(item.right) if "choices" in item.scorers else [min(item.right)]
     return ", ".join(item.marks[index] for index in right)
 
 
@@ -203,10 +203,10 @@ def _suggest_field(template: Template, record: Record) -> str:
 
 def _find_mixed_metrics(task: Task, items: Sequence[Item]) -> Iterator[Mistake]:
     """A mistake for the first record whose scorer reports another metric than those of other records."""
-    if task.record_scorer is None or all(item.scorer == "f1" for item in items):
+    if task.record_scorer is None or all(item.scorers == ("f1",) for item in items):
         return
     for item in items:
-        if item.scorer == "f1":
+        if item.scorers == ("f1",):
             message = "the scorer 'f1' reports f1, and that of other records accuracy: use `where` and two benchmarks"
             yield RecordError("scorer", message).at(item.record.where)
             return
@@ -218,22 +218,24 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     if task.limit_by is not None:
         with blame_key("limit_by"):
             task.limit_by.text(data)
-    scorer = task.scorer_of(data)
-    raw, options = _read_options(task, scorer, record)
-    target = _read_target(task, scorer, record)
-    right = _find_right_options(target, raw, options) if scorer in LETTERED else frozenset()
-    _check_target(task, scorer, target)
+    scorers = task.scorers_of(data)
+    lettered = any(scorer in LETTERED for scorer in scorers)
+    raw, options = _read_options(task, lettered, record)
+    target = _read_target(task, scorers, record)
+    right = _find_right_options(target, raw, options) if lettered else frozenset()
+    for scorer in scorers:
+        _check_target(task, scorer, target)
     # A likelihood task whose prompt does not list the options compares their texts (a cloze).
-    cloze = measures_likelihood(scorer, api) and not task.prompt.names("choices")
+    cloze = measures_likelihood(scorers, api) and not task.prompt.names("choices")
     system = _fill_text("system", task.system, data) if task.system else None
     messages = _read_conversation(task, system, data)
     return Item(
         record=record,
         id=str(record.index) if task.id is None else _read_name("id", task.id, record),
-        scorer=scorer,
-        prompt=render_text(messages) if messages else _build_prompt(task, scorer, data, () if cloze else options),
+        scorers=scorers,
+        prompt=render_text(messages) if messages else _build_prompt(task, lettered, data, () if cloze else options),
         system=system,
-        rubric=_fill_text("rubric", task.rubric, data) if task.rubric and scorer == "judge" else None,
+        rubric=_fill_text("rubric", task.rubric, data) if task.rubric and "judge" in scorers else None,
         target=target,
         options=options,
         marks=options if cloze else tuple(LETTERS[: len(options)]),
@@ -294,12 +296,12 @@ def _is_conversation(value: object) -> bool:
     )
 
 
-def _read_options(task: Task, scorer: str, record: Record) -> tuple[list[object], tuple[str, ...]]:
+def _read_options(task: Task, lettered: bool, record: Record) -> tuple[list[object], tuple[str, ...]]:
     """Read the options: their values in the data, and their texts.
 
     Where records have scorers of their own, those of other scorers than `choice` may have no options.
     """
-    if task.choices is None or _is_absent(task, task.choices, scorer in LETTERED, record):
+    if task.choices is None or _is_absent(task, task.choices, lettered, record):
         return [], ()
     with blame_key("choices"):
         if isinstance(task.choices, tuple):
@@ -318,9 +320,10 @@ def _read_options(task: Task, scorer: str, record: Record) -> tuple[list[object]
     return raw, options
 
 
-def _read_target(task: Task, scorer: str, record: Record) -> object:
+def _read_target(task: Task, scorers: Sequence[str], record: Record) -> object:
     """Read the target; where records have scorers of their own, some need none."""
-    if task.target is None or _is_absent(task, task.target, scorer not in TARGETLESS, record):
+    needed = any(scorer not in TARGETLESS for scorer in scorers)
+    if task.target is None or _is_absent(task, task.target, needed, record):
         return None
     with blame_key("target"):
         return task.target.value(record.data)
@@ -387,12 +390,12 @@ def _check_numbers(texts: Sequence[str]) -> None:
             raise RecordError("target", f"the target '{text[:60]}' {error}") from None
 
 
-def _build_prompt(task: Task, scorer: str, data: dict[str, Any], options: tuple[str, ...]) -> str:
+def _build_prompt(task: Task, lettered: bool, data: dict[str, Any], options: tuple[str, ...]) -> str:
     """Build the prompt; options replace `{choices}`, or follow the prompt.
 
-    They have letters for the scorer `choice`, and are a plain list if the answer is a text.
+    They have letters for scorers that read those, and are a plain list if the answer is a text.
     """
-    bullets = [f"{letter})" for letter in LETTERS] if scorer in LETTERED else ["-"] * 26
+    bullets = [f"{letter})" for letter in LETTERS] if lettered else ["-"] * 26
     listed = "\n".join(f"{bullet} {one}" for bullet, one in zip(bullets, options, strict=False))
     text = _fill_prompt(task, data, listed)
     if not text.strip():

@@ -15,6 +15,7 @@ from evalmake.harnesses.native.errors import EndpointError, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
+from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Progress, SampleLog
 from evalmake.harnesses.native.sampling import sample_records
 from evalmake.harnesses.native.scorers import Scorer, make_scorer
@@ -40,6 +41,13 @@ class Plan:
     items: Sequence[Item]
     examples: Sequence[Example]
     scorers: Mapping[str, Scorer]
+
+    @property
+    def headline(self) -> str:
+        """The metric that stands for the run, if it is scored."""
+        if self.task.named:
+            return self.task.scorer[0]
+        return "f1" if all(item.scorers == ("f1",) for item in self.items) else "accuracy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +78,11 @@ def make_plan(task: Task, settings: Settings) -> Plan:
     examples = prompts.build_examples(task, api)
     # Check all records, also those that the limit leaves out: raising it must not find new errors.
     items = prompts.build_items(task, api, read_files(task.folder, task.files, task.paths))
-    names = {item.scorer for item in items}
+    names = {name for item in items for name in item.scorers}
     if "judge" in names and settings.judge is None:
         raise TaskError("the scorer 'judge' needs EVALMAKE_JUDGE_URL")
-    own = {name for name in names if name != "judge" and not prompts.measures_likelihood(name, api)}
+    by_likelihood = {"choice"} if any(prompts.measures_likelihood(item.scorers, api) for item in items) else set[str]()
+    own = names - {"judge"} - by_likelihood
     scorers = {name: make_scorer(task, name) for name in sorted(own)}
     records = [item.record for item in items]
     chosen = {record.index for record in sample_records(records, settings.limit, task.limit_by)}
@@ -125,21 +134,22 @@ class Run:
         task, settings = self.plan.task, self.plan.settings
         client = stack.enter_context(self.connect(settings.model))
         judge, scorers = None, dict(self.plan.scorers)
-        if settings.judge is not None and any(item.scorer == "judge" for item in self.plan.items):
+        if settings.judge is not None and any("judge" in item.scorers for item in self.plan.items):
             from evalmake.harnesses.native.judge import Judge
 
             peer = stack.enter_context(self.connect(settings.judge))
             judge = Judge(peer, task.judge_format)
             scorers["judge"] = judge.score
-        return ItemRequester(task, client, settings.seed, self.plan.examples, scorers), judge
+        scoring = ReplyScoring(task, scorers)
+        return ItemRequester(task, client, settings.seed, self.plan.examples, scoring), judge
 
     def _write_scores(self, failure: str | None, requester: ItemRequester, judge: Judge | None) -> Result:
         """Compute the scores and write scores.json."""
         message = failure or self.tally.explain_no_score()
         status = "failed" if failure else "unscored" if message else "success"
-        metric = self.tally.metric("f1" if all(item.scorer == "f1" for item in self.plan.items) else "accuracy")
+        metric = self.tally.metric(self.plan.headline)
         scores = self.tally.result(status, metric, requester.client.requests)
-        counts = {TIES: requester.likelihood.ties, WITHOUT_ANSWER: requester.without_answer}
+        counts = {TIES: requester.likelihood.ties, WITHOUT_ANSWER: requester.scoring.without_answer}
         scores["usage"] |= {name: count for name, count in counts.items() if count}
         if judge is not None:
             scores["usage"]["judge"] = judge.usage

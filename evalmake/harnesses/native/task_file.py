@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -40,8 +41,10 @@ class Task:
     system: Template | None
     target: Template | None
     choices: Template | tuple[Template, ...] | None
-    scorer: str
-    """The scorer of all records; empty if `record_scorer` says the scorer of each."""
+    scorer: tuple[str, ...]
+    """The scorers of all records; none if `record_scorer` says the scorer of each."""
+    named: bool
+    """Whether metrics have the names of their scorers, as `scorer` is a list."""
     record_scorer: Template | None
     pattern: re.Pattern[str] | None
     extract: re.Pattern[str] | None
@@ -61,8 +64,8 @@ class Task:
     paths: Mapping[str, str]
     """File name -> the path by which the user knows the file, for messages."""
 
-    def scorer_of(self, record: Mapping[str, object]) -> str:
-        """The scorer of a record; RecordError if it is none, or if the task lacks a key that it needs."""
+    def scorers_of(self, record: Mapping[str, object]) -> tuple[str, ...]:
+        """The scorers of a record; RecordError if there is no such, or if the task lacks a key that it needs."""
         if self.record_scorer is None:
             return self.scorer
         with blame_key("scorer"):
@@ -71,10 +74,10 @@ class Task:
             raise RecordError("scorer", f"there is no scorer '{name}'; there are {', '.join(SCORERS)}")
         if missing := find_missing_keys(self, name):
             raise RecordError("scorer", missing[0])
-        return name
+        return (name,)
 
 
-KEYS = frozenset(one.name for one in fields(Task)) - {"folder", "record_scorer"}
+KEYS = frozenset(one.name for one in fields(Task)) - {"folder", "named", "record_scorer"}
 
 
 def read_task(path: Path) -> Task:
@@ -109,6 +112,14 @@ def find_missing_keys(task: Task, scorer: str) -> list[str]:
     return found
 
 
+def find_list_mistake(names: Sequence[object]) -> str:
+    """What is wrong with a list of scorers; empty if nothing is."""
+    if len(names) < 2:
+        return "a list has two scorers or more; a single one is written without brackets"
+    twice = next((name for name, times in Counter(map(str, names)).items() if times > 1), None)
+    return "" if twice is None else f"{twice} is in the list twice"
+
+
 class _Reader:
     """Reads typed values from the task's object and collects the errors."""
 
@@ -131,7 +142,8 @@ class _Reader:
             system=self.template("system"),
             target=self.template("target"),
             choices=self.choices(),
-            scorer=self.scorer(),
+            scorer=self.scorers(),
+            named=isinstance(self.data.get("scorer"), list),
             record_scorer=self.record_scorer(),
             pattern=self.regex("pattern"),
             extract=self.regex("extract"),
@@ -156,10 +168,10 @@ class _Reader:
 
     def check_together(self, task: Task) -> None:
         """Check what one key requires of another."""
-        scorer = task.scorer
-        is_wrong_already = scorer == "regex" and task.pattern is None and self.data.get("pattern") is not None
-        for message in () if is_wrong_already else find_missing_keys(task, scorer):
-            self.wrong(message)
+        for scorer in task.scorer:
+            is_wrong_already = scorer == "regex" and task.pattern is None and self.data.get("pattern") is not None
+            for message in () if is_wrong_already else find_missing_keys(task, scorer):
+                self.wrong(message)
         for key in CONFLICTS if task.messages is not None else ():
             if self.data.get(key) is not None:
                 self.wrong(f"{key} and messages cannot stand together: {CONFLICTS[key]}")
@@ -275,15 +287,19 @@ class _Reader:
         self.wrong(f"{key}: expected a template or a list of templates")
         return ()
 
-    def scorer(self) -> str:
-        """Read the scorer's name; the default is `choice` with choices, else `exact`."""
+    def scorers(self) -> tuple[str, ...]:
+        """Read the names of the scorers; the default is `choice` with choices, else `exact`."""
+        value = self.data.get("scorer")
         default = "exact" if self.data.get("choices") is None else "choice"
-        name = self.text("scorer") or default
-        if is_template(name):
-            return ""
-        if name not in SCORERS:
-            self.wrong(f"scorer: there is no '{name}'; there are {', '.join(SCORERS)}")
-        return name
+        names = value if isinstance(value, list) else [self.text("scorer") or default]
+        if isinstance(value, str) and is_template(value):
+            return ()
+        if isinstance(value, list) and (mistake := find_list_mistake(names)):
+            self.wrong(f"scorer: {mistake}")
+        for name in names:
+            if name not in SCORERS:
+                self.wrong(f"scorer: there is no '{name}'; there are {', '.join(SCORERS)}")
+        return tuple(name for name in names if name in SCORERS)
 
     def record_scorer(self) -> Template | None:
         """Read the template of the records' own scorers, if `scorer` is one."""

@@ -181,6 +181,16 @@ class Native:
         )
 
 
+def add_judge(native: Native) -> None:
+    """Give the program a judge behind the same server, told apart by its name."""
+    native.env |= {
+        "EVALMAKE_JUDGE_URL": native.server.url,
+        "EVALMAKE_JUDGE_NAME": "judge",
+        "EVALMAKE_JUDGE_API_KEY": "judge-key",
+        "EVALMAKE_JUDGE_PARAMS": '{"max_tokens": 99}',
+    }
+
+
 def read_lines(path: Path) -> list[Body]:
     """The objects of a JSON Lines file."""
     return [json.loads(line) for line in path.read_text().splitlines()]

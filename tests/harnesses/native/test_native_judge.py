@@ -8,18 +8,13 @@ from pathlib import Path
 import pytest
 
 from evalmake.harnesses.native.answers.grade import parse_grade, parse_json_grade
-from tests.harnesses.native.harness_bench import Body, Native, Reply, completion, question, refusal
+from tests.harnesses.native.harness_bench import Body, Native, Reply, add_judge, completion, question, refusal
 
 
 @pytest.fixture
 def judged(native: Native) -> Native:
     """The program with a judge behind the same server, told apart by its name."""
-    native.env |= {
-        "EVALMAKE_JUDGE_URL": native.server.url,
-        "EVALMAKE_JUDGE_NAME": "judge",
-        "EVALMAKE_JUDGE_API_KEY": "judge-key",
-        "EVALMAKE_JUDGE_PARAMS": '{"max_tokens": 99}',
-    }
+    add_judge(native)
     return native
 
 

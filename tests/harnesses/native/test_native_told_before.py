@@ -56,7 +56,7 @@ def refused_at_run(declared: Declaration, folder: Path) -> bool:
     except TaskError:
         return True
     settings: Any = declared.settings
-    return task.scorer == "judge" and settings.judge is None
+    return "judge" in task.scorer and settings.judge is None
 
 
 def test_combinations(tmp_path: Path) -> None:
