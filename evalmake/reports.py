@@ -179,5 +179,5 @@ def collect_report_results(
         make_item_reader(store.folder),
         make_fact_reader(store),
     )
-    results = replace(results, groups=tuple(list_groups(block)))
+    results = replace(results, groups=tuple(list_groups(block)), sections=block.sections)
     return results.with_comparisons() if block.compare else results

@@ -18,7 +18,16 @@ from pydantic import BaseModel
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
 from evalmake.scoring.notes import Note
-from evalmake.scoring.result_set import GateResult, Result, ResultSet, RowComparison, Score, SeedAverage, TableCell
+from evalmake.scoring.result_set import (
+    GateResult,
+    Result,
+    ResultSet,
+    RowComparison,
+    Score,
+    ScoreTable,
+    SeedAverage,
+    TableCell,
+)
 
 VERSION = 2
 
@@ -44,6 +53,7 @@ def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
         "confidence": results.confidence,
         "rows": results.rows,
         "column": results.column,
+        **_sections_to_json(table, bool(results.sections)),
         "table": [_cell_to_json(cell) for cell in table.cells.values()],
         "averages": [_cell_to_json(cell) for cell in table.averages.values()],
         "other_metrics": [_cell_to_json(cell) for cell in table.others],
@@ -53,6 +63,19 @@ def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
         "results": [_result_to_json(result, results, notes[result.name]) for result in results.results],
         "missing": list(results.missing),
     }
+
+
+def _sections_to_json(table: ScoreTable, has_sections: bool) -> Mapping[str, Any]:
+    """The titles with their rows and columns, where the report has sections."""
+    sections = [
+        {
+            "title": section.title,
+            "rows": list(section.rows),
+            "columns": [*section.columns, *(group.name for group in section.groups)],
+        }
+        for section in table.sections
+    ]
+    return {"sections": sections} if has_sections else {}
 
 
 def _fields_to_json(value: Score | SeedAverage | Result) -> dict[str, Any]:
@@ -113,7 +136,7 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
 
 def _result_to_json(result: Result, results: ResultSet, notes: Sequence[Note]) -> dict[str, Any]:
     flat = _fields_to_json(result)
-    del flat["reused"], flat["settings"], flat["facts"], flat["seeds"], flat["kind"]
+    del flat["reused"], flat["settings"], flat["facts"], flat["seeds"], flat["kind"], flat["tag"]
     flat |= asdict(result.kind)
     flat["notes"] = [asdict(note) for note in notes]
     flat["confidence"] = results.confidence_of([result])

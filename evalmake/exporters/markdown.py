@@ -32,6 +32,7 @@ from evalmake.scoring.result_set import (
     distinct_runs,
     machine_seconds,
 )
+from evalmake.scoring.table_sections import TableSection
 
 MARKS = {True: "✓ met", False: "✗ NOT met", None: "? NOT judged"}
 BASES: dict[Basis, str] = {
@@ -150,14 +151,24 @@ def _count_replies(results: Sequence[Result]) -> list[str]:
 
 
 def _render_scores(results: ResultSet, table: ScoreTable) -> str:
-    head = [results.rows, *table.columns, *(group.name for group in results.groups)]
+    """The table; with sections, one for each under its title."""
+    return "\n\n".join(
+        f"### {escape(section.title)}\n\n{_render_section_table(results, table, section)}"
+        if section.title
+        else _render_section_table(results, table, section)
+        for section in table.sections
+    )
+
+
+def _render_section_table(results: ResultSet, table: ScoreTable, section: TableSection) -> str:
+    head = [results.rows, *section.columns, *(group.name for group in section.groups)]
     body = [
         [
             row,
-            *(_render_cell(table.cells.get((row, column)), results) for column in table.columns),
-            *(_render_group_cell(table.averages[row, group.name], results) for group in results.groups),
+            *(_render_cell(table.cells.get((row, column)), results) for column in section.columns),
+            *(_render_group_cell(table.averages[row, group.name], results) for group in section.groups),
         ]
-        for row in table.rows
+        for row in section.rows
     ]
     return _render_table([head, *body])
 

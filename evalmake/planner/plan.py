@@ -116,6 +116,7 @@ def digest_graph(graph: Graph, confidence: float | None) -> str:
         block, settings = report.declaration.block, report.declaration.settings
         keys = {key: getattr(block, key) for key in ("path", "rows", "column", "compare")}
         keys |= {key: value for key in ("average", "pooled", "best") if isinstance(value := getattr(block, key), dict)}
+        keys |= {"sections": list(block.sections.items())} if block.sections else {}
         keys |= {key: True for key in ("pooled", "best") if getattr(block, key) is True}
         keys["sign"] = _spell_signers(block.sign)
         keys["settings"] = settings.model_dump(mode="json") if settings else {}

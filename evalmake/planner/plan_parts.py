@@ -75,7 +75,7 @@ def _report(report: ReportNode, confidence: float | None) -> Part:
         {
             "format": report.declaration.plugin,
             **{key: getattr(block, key) for key in ("path", "rows", "column", "compare", "average")},
-            **{key: value for key in ("pooled", "best") if (value := getattr(block, key))},
+            **{key: value for key in ("pooled", "best", "sections") if (value := getattr(block, key))},
             "sign": [format_value(key) for key in block.sign],
             "confidence": confidence,
             "settings": settings.model_dump(mode="json") if settings else {},

@@ -26,7 +26,7 @@ def report_identity(
         "column": block.column,
         "settings": chosen,
         **({"compare": block.compare} if block.compare else {}),
-        **{key: value for key in ("average", "pooled", "best") if (value := getattr(block, key))},
+        **{key: value for key in ("average", "pooled", "best", "sections") if (value := getattr(block, key))},
         **({"sign": list(keys)} if keys else {}),
         "results": digest((node.name, _attempt_of(node, histories.get(node.name))) for node in report.nodes),
         "gates": list(gates),

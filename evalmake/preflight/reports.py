@@ -83,7 +83,7 @@ def check_report_columns(context: GraphContext, diagnostics: Diagnostics) -> Non
     """A report takes columns together that it has, which only an override may take out."""
     for name, node in context.graph.reports.items():
         block, spans = node.declaration.block, node.declaration.fields.spans
-        if context.project.overrides or block.column == "metric":
+        if context.project.overrides or block.column in ("metric", "tag"):
             continue
         columns = {_find_coordinate(one.evaluation, block.column) for one in node.nodes}
         for group in list_groups(block):

@@ -76,3 +76,20 @@ def refuse_weights(value: object) -> object:
         if isinstance(members, dict):
             raise ValueError(f"weights belong to `average`: write `{name} = [{', '.join(members)}]`")
     return value
+
+
+def read_sections(value: object) -> object:
+    """The names of columns or rows by the title of their section."""
+    if not isinstance(value, dict):
+        raise ValueError('write a title and what stands below it: `{ "Reasoning" = [a, b] }`')
+    found: dict[str, tuple[str, ...]] = {}
+    for title, members in value.items():
+        if not isinstance(members, tuple) or not members:
+            raise ValueError(f'`{title}` takes columns or rows: `{{ "{title}" = [a, b] }}`')
+        names = tuple(_read_name(str(title), one) for one in members)
+        places = {name: before for before, held in found.items() for name in held}
+        again = next((name for place, name in enumerate(names) if name in places or name in names[:place]), None)
+        if again is not None:
+            raise ValueError(f"`{again}` stands in `{places.get(again, title)}` already: in one section, once")
+        found[str(title)] = names
+    return found

@@ -63,6 +63,25 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "backend": "executor",
         "max_retries": "retries",
     },
+    "report": {
+        "columns": "column",
+        "cols": "column",
+        "row": "rows",
+        "file": "path",
+        "output": "path",
+        "out": "path",
+        "evals": "of",
+        "targets": "of",
+        "results": "of",
+        "baseline": "compare",
+        "averages": "average",
+        "mean": "average",
+        "macro": "average",
+        "micro": "pooled",
+        "max": "best",
+        "groups": "sections",
+        "type": "format",
+    },
 }
 """Kind -> a key of another tool -> the key here."""
 _FORMS: Mapping[str, Mapping[str, str]] = {
@@ -83,6 +102,15 @@ _FORMS: Mapping[str, Mapping[str, str]] = {
         "parallel": "`evalmake -j N`, or `slots` of the executor, bounds what runs at a time",
         "env": "the `env` of the executor is that of its jobs",
         "tags": "an alias names several targets: `nightly: a b`",
+    },
+    "report": {
+        "title": "a report is titled by its name: `report NAME { ... }`",
+        "name": "a report is titled by its name: `report NAME { ... }`",
+        "metric": 'a benchmark names the metric that reports show first: `metric = "..."`',
+        "metrics": 'a report has all metrics; a benchmark names the one that it shows first: `metric = "..."`',
+        "weights": "weights belong to an average: `average = { NAME = { a = 2, b = 1 } }`",
+        "sort": "rows stand in the order of the Evalfile",
+        "confidence": "write `settings { confidence = 99% }`, or `confidence` in an eval",
     },
 }
 """Kind -> a key of another tool -> what to write here."""

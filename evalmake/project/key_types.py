@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from evalmake.language.values import Digest, Duration, Files, Folder, SecretRef, Size, Symbol
-from evalmake.project.column_groups import read_groups, refuse_weights
+from evalmake.project.column_groups import read_groups, read_sections, refuse_weights
 
 
 class Block(BaseModel):
@@ -189,6 +189,7 @@ def _check_share(value: object) -> object:
 
 ColumnGroups = Annotated[Any, BeforeValidator(read_groups)]
 PlainGroups = Annotated[Any, BeforeValidator(read_groups), BeforeValidator(refuse_weights)]
+Sections = Annotated[Any, BeforeValidator(read_sections)]
 FolderName = Annotated[str | None, BeforeValidator(_to_folder_name)]
 Word = Annotated[str, BeforeValidator(to_word)]
 Targets = Annotated[tuple[Annotated[str, BeforeValidator(to_target)], ...], BeforeValidator(to_tuple)]

@@ -17,8 +17,11 @@ from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.inheritance import ParsedDeclaration
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.project import Project
-from evalmake.project.report_columns import check_groups
+from evalmake.project.report_columns import check_groups, check_sections
 from evalmake.project.schema import AXIS_KEYS
+
+_ROWS = ("model", "benchmark", "eval")
+"""What rows can stand for that are compared by their names."""
 
 
 def check_references(
@@ -39,6 +42,7 @@ def check_references(
         _check_coordinates(report, diagnostics)
         _check_baseline(report, project, parsed, diagnostics)
         check_groups(report, project, diagnostics)
+        check_sections(report, project, diagnostics)
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):
@@ -49,7 +53,7 @@ def check_references(
 
 def _check_coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
     """Check a report's `rows` and `column`."""
-    names = ("model", "benchmark", "eval", "metric", *AXIS_KEYS[2:])
+    names = ("model", "benchmark", "eval", "metric", *AXIS_KEYS[2:], "tag")
     for key in ("rows", "column"):
         value = getattr(report.block, key)
         if value not in names:
@@ -72,7 +76,7 @@ def _check_baseline(
     if name is None:
         return
     span = report.fields.spans["compare",].value
-    if rows not in ("model", "benchmark", "eval"):
+    if rows not in _ROWS:
         diagnostics.error(
             "bad-value",
             "`compare` takes the name of a row, but these rows have none",
@@ -80,6 +84,15 @@ def _check_baseline(
             about=about,
             also=[(report.fields.spans["rows",].value, "the rows")],
             help=["use `rows = model`, `benchmark` or `eval`"],
+        )
+    elif name not in project.of(rows) and (of := next((one for one in _ROWS if name in project.of(one)), "")):
+        diagnostics.error(
+            "unknown-name",
+            f"no {rows} is named `{name}`, so the report has no such row",
+            span,
+            about=about,
+            notes=[f"`{name}` is {with_article(of)}, and each row stands for {with_article(rows)}"],
+            help=[f"to compare {of}s, write `rows = {of}`" + (", `column = model`" if of == "benchmark" else "")],
         )
     elif name not in project.of(rows):
         report_unknown_name(project, rows, name, span, about, diagnostics, parsed)

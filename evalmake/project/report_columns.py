@@ -39,6 +39,27 @@ def check_groups(report: Declaration, project: Project, diagnostics: Diagnostics
             _check_scales(group, known, span, diagnostics, about)
 
 
+def check_sections(report: Declaration, project: Project, diagnostics: Diagnostics) -> None:
+    """Check that what sections name is a column or a row, as far as columns and rows are declared."""
+    axes = (report.block.column, report.block.rows)
+    if not all(axis in _NAMED for axis in axes):
+        return
+    known = [name for axis in axes for name in project.of(axis)]
+    for title, names in report.block.sections.items():
+        spans = report.fields.spans
+        for name in names:
+            if name in known:
+                continue
+            meant = closest_name(name, known)
+            diagnostics.error(
+                "unknown-name",
+                f"no {' and no '.join(axes)} is named `{name}`, so the report has no such column or row",
+                (spans.get(("sections", title)) or spans["sections",]).value,
+                about=f"report {report.name}",
+                help=[f"did you mean `{meant}`?"] if meant else [],
+            )
+
+
 def _find_span(report: Declaration, group: ColumnGroup) -> Span:
     spans = report.fields.spans
     return (spans.get((group.form, group.name)) or spans[group.form,]).value

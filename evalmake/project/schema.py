@@ -27,6 +27,7 @@ from evalmake.project.key_types import (
     Rate,
     Real,
     Reference,
+    Sections,
     SigningKeys,
     Targets,
     Texts,
@@ -48,7 +49,7 @@ _NO_IMAGE = "no container"
 _ENVIRONMENT = "map of texts, numbers and secrets"
 _HEADERS = "map of texts and secrets"
 _GROUPS = "`true`, or map of lists of columns"
-_COORDINATES = "one of model, benchmark, eval, metric, seed, limit, weights"
+_COORDINATES = "one of model, benchmark, eval, metric, seed, limit, weights, tag"
 
 
 class Resources(Block):
@@ -360,6 +361,12 @@ class Report(Block):
     )
     best: PlainGroups = define_key(
         False, "The best of several columns of a row.", "{ math = [gsm8k-strict, gsm8k-flexible] }", type=_GROUPS
+    )
+    sections: Sections = define_key(
+        {},
+        "Titles, each over some columns of the table, or over some rows.",
+        '{ "Reasoning" = [gsm8k, mmlu], "Safety" = [xstest] }',
+        type="map of lists of columns or rows",
     )
     sign: SigningKeys = define_key(
         (),

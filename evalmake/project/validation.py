@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.file_search import is_pattern
 from evalmake.language.source import Span
-from evalmake.language.values import Files, Symbol, describe_type, format_value
+from evalmake.language.values import NAME, Files, Symbol, describe_type, format_value
 from evalmake.project.fields import Fields
 from evalmake.project.file_lists import BadList, join_lists
 from evalmake.project.foreign_keys import find_own_name, suggest_form
@@ -247,8 +247,14 @@ def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, 
             f"`{key}` takes {wanted}, but this is {given}",
             at,
             about=about,
-            help=[COUNT_HELP] if key == "limit" and describe_share(value) else _suggest_value(wanted, value, at),
+            help=[COUNT_HELP]
+            if key == "limit" and describe_share(value)
+            else _suggest_value(wanted, Symbol(str(value)) if key == "of" and _is_name(value) else value, at),
         )
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and NAME.fullmatch(value) is not None
 
 
 def describe_share(value: object) -> str:

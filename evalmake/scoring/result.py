@@ -12,6 +12,10 @@ Scalar = str | int | float | bool
 FIELDS = ("model", "benchmark", "eval", "metric")
 
 
+UNTAGGED = "-"
+"""The tag of samples without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The scores of one evaluation: one cell of the matrix, one seed."""
@@ -37,6 +41,7 @@ class Result:
     facts: Mapping[str, str] = field(default_factory=dict)  # texts of its record
     seeds: tuple[int, int] = (1, 1)  # of its cell: how many have a result, of how many
     kind: MetricKind = UNKNOWN_KIND  # scale and direction of the headline metric
+    tag: str = UNTAGGED  # if only its samples with this tag are told
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""
@@ -45,7 +50,7 @@ class Result:
     def coordinate(self, axis: str) -> str:
         """The value on an axis, or the model, benchmark, eval, metric or seed; "-" if it has none."""
         value = dict(self.axes).get(axis, "-")
-        if axis in (*FIELDS, "seed"):
+        if axis in (*FIELDS, "seed", "tag"):
             value = getattr(self, axis)
         return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from evalmake.project.column_groups import ColumnGroup
@@ -19,6 +19,8 @@ from evalmake.scoring.row_settings import find_differences, find_unlike_rows
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
+from evalmake.scoring.table_sections import TableSection, divide_table
+from evalmake.scoring.tagged_results import TAG, choose_tagged, divide_by_tag
 
 __all__ = [
     "SECONDS_ON",
@@ -63,6 +65,7 @@ class ScoreTable:
     cells: Mapping[tuple[str, str], TableCell]
     others: tuple[TableCell, ...]  # every metric but the headline one, in the same order
     averages: Mapping[tuple[str, str], TableCell]  # of each row and group of columns, for the report's groups
+    sections: tuple[TableSection, ...]  # at least one, if there is a row
 
 
 _OF_SEVERAL = frozenset({"seeds", "items", "models", "fingerprints", "unlike"})
@@ -89,6 +92,7 @@ class ResultSet:
     read_items: Callable[[Result], Sequence[Item] | None] = read_no_items
     row_comparisons: tuple[RowComparison, ...] = ()
     groups: tuple[ColumnGroup, ...] = ()  # the columns that each row also has, over others
+    sections: Mapping[str, Sequence[str]] = field(default_factory=dict)  # names of columns, or of rows, by title
 
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
         """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
@@ -99,6 +103,8 @@ class ResultSet:
 
     def collect_notes(self) -> dict[str, tuple[Note, ...]]:
         """The notes on each result's headline, by its name: its own, and those of its cell on several results."""
+        if self.is_tagged:
+            return replace(self, rows="model", column="benchmark").collect_notes()
         cells, found = self.table().cells, {}
         for place, results in self._groups().items():
             shared = [note for note in cells[place].average.notes if note.code in _OF_SEVERAL]
@@ -123,7 +129,17 @@ class ResultSet:
     def run_of(self, result: Result) -> Run:
         """What comparisons and averages know of a result."""
         distinct = asks_all_once(result.usage)
-        return Run(result.scores, partial(self.read_items, result), result.harness, distinct)
+        return Run(result.scores, partial(self._read_items_of, result), result.harness, distinct)
+
+    def _read_items_of(self, result: Result) -> Sequence[Item] | None:
+        """The items of a result; of one that was divided by tags, those with its tag."""
+        items = self.read_items(result)
+        return choose_tagged(items, result.tag) if self.is_tagged and items and _has_tags(items) else items
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether its table has a row or a column for each tag."""
+        return TAG in (self.rows, self.column)
 
     def with_comparisons(self) -> ResultSet:
         """With every row's headline score against that of the row `compare`, column by column.
@@ -184,7 +200,8 @@ class ResultSet:
             for row in rows
             for group in self.groups
         }
-        return ScoreTable(rows, columns, cells, tuple(others), averages)
+        sections = divide_table(rows, columns, self.groups, self.sections)
+        return ScoreTable(rows, columns, cells, tuple(others), averages, sections)
 
     def _average_group(
         self,
@@ -225,7 +242,7 @@ class ResultSet:
 
     def _groups(self) -> dict[tuple[str, str], list[Result]]:
         rows: dict[str, list[Result]] = {}
-        for result in self.results:
+        for result in divide_by_tag(self.results, self.read_items) if self.is_tagged else self.results:
             rows.setdefault(result.coordinate(self.rows), []).append(result)
         groups: dict[tuple[str, str], list[Result]] = {}
         for row, results in rows.items():
@@ -250,6 +267,10 @@ class ResultSet:
             if any(len(values) > 1 for values in seen.values()):
                 known.append(name)
         return known[1:]
+
+
+def _has_tags(items: Sequence[Item]) -> bool:
+    return any(item.tags for item in items)
 
 
 def _find_kind(metric: str, results: Sequence[Result]) -> MetricKind:

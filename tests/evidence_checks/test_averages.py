@@ -22,6 +22,7 @@ benchmark _sums {
     prompt  = "{question}"
     target  = "{answer}"
     scorer  = number
+    tags    = "{parity}"
 }
 benchmark a from _sums { scale = share }
 benchmark b from _sums { scorer = contains }
@@ -42,6 +43,15 @@ report evidence {
     pooled  = true
     best    = { top = [a, b] }
 }
+report tagged {
+    of       = [grid]
+    format   = in-toto
+    path     = "tagged"
+    sign     = file("audit.key")
+    rows     = tag
+    column   = benchmark
+    sections = { "Checked" = [even] }
+}
 report part {
     of     = ["grid/a/1", "grid/a/2"]
     format = in-toto
@@ -55,12 +65,13 @@ def test_averages_and_gates_over_benchmarks_are_written_again(tmp_path: Path) ->
     """The columns over others and the gates come out the same, also where the report shows one benchmark only."""
     bench = Bench(tmp_path)
     write_key_pair(tmp_path, "audit")
-    bench.sums(12)
+    rows = [{"question": f"{n} + {n} = ?", "answer": 2 * n, "parity": "odd" if n % 2 else "even"} for n in range(12)]
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     bench.evalfile(EVALFILE)
     ended = bench.run()
     assert ended.status == 0, ended.text
     key = read_public_key(tmp_path / "audit.pub")
-    for folder in ("evidence", "part"):
+    for folder in ("evidence", "part", "tagged"):
         assert failures(verify_evidence(tmp_path / folder, [key])) == {}
         told = json.loads((tmp_path / folder / "report.json").read_text())
         over = next(gate for gate in told["gates"] if gate["metric"] == "average")
@@ -72,6 +83,11 @@ def test_averages_and_gates_over_benchmarks_are_written_again(tmp_path: Path) ->
         ("pooled", "pooled"),
         ("top", "best"),
     ]
+    tagged = json.loads((tmp_path / "tagged" / "report.json").read_text())
+    assert [(one["row"], one["column"], one["samples"]) for one in tagged["table"]] == [
+        (tag, benchmark, 6) for tag in ("even", "odd") for benchmark in "ab"
+    ]
+    assert [(one["title"], one["rows"]) for one in tagged["sections"]] == [("Checked", ["even"]), ("Other", ["odd"])]
     path = tmp_path / "evidence" / "report.json"
     value = json.dumps(told["averages"][0]["mean"])
     path.write_text(path.read_text().replace(f'"mean": {value}', '"mean": 0.999'))

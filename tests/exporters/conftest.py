@@ -115,3 +115,9 @@ def grouped() -> ResultSet:
         ColumnGroup("top", "best", {"gsm8k": 1.0, "mmlu": 1.0}),
     )
     return ResultSet("Columns taken together", results, (), (), "xxh128:9f31c0ab", groups=groups)
+
+
+@pytest.fixture
+def sectioned(grouped: ResultSet) -> ResultSet:
+    """The same in sections of columns."""
+    return replace(grouped, sections={"Mathematics": ("gsm8k",), "Knowledge and truth": ("mmlu", "truthful")})

@@ -23,7 +23,7 @@ def exported(results: ResultSet, path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing", "grouped"])
+@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing", "grouped", "sectioned"])
 def test_the_json_document(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """The file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
     path = tmp_path / "reports" / "results.json"

@@ -16,7 +16,7 @@ from tests.support.projects import check_golden
 GOLDEN = Path(__file__).with_name("golden")
 
 
-@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing", "grouped"])
+@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing", "grouped", "sectioned"])
 def test_the_scorecard(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """The file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
     path = tmp_path / "reports" / "scorecard.md"
