@@ -131,7 +131,10 @@ def _suggest_requirement(at: ErrorPosition, before: str) -> list[str]:
             " the eval a `confidence`; for a tolerance, write `within 8%`"
         ]
     if re.match(r"[\[(]", rest):
-        return ["`when AXIS = VALUE { require METRIC >= 0.8 }` requires it of some cells only"]
+        return [
+            "`when AXIS = VALUE { require METRIC >= 0.8 }` requires it of some cells only",
+            "for some records only, write a benchmark of them: `benchmark NAME from ... { where = { ... } }`",
+        ]
     return []
 
 
