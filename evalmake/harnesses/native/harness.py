@@ -217,7 +217,7 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
     }
     scorer = place_all(settings.scorer_file, "scorer")
     task |= {"scorer_file": scorer[0]} if scorer else {}
-    plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True)
+    plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True, warnings=False)
     return {key: value for key, value in {**plain, **task}.items() if value not in (None, [], {})}
 
 
