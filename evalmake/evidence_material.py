@@ -12,7 +12,7 @@ from evalmake import __version__
 from evalmake.evidence import layout
 from evalmake.evidence.material import EvaluationMaterial, EvidenceMaterial, StoredRecord
 from evalmake.evidence_checks.sources import collect_sources
-from evalmake.gate_verdicts import find_other_seeds
+from evalmake.gate_verdicts import find_cells_judged_together
 from evalmake.planner.action import Artifact
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.plan import digest_graph
@@ -38,7 +38,7 @@ def plan_of_report(workspace: Workspace, name: str) -> tuple[Graph, str]:
 
 def list_evaluations(workspace: Workspace, report: ReportNode) -> list[Node]:
     """Return the evaluations that a report shows, and the other seeds of their cells, by which gates are judged."""
-    return [*report.nodes, *find_other_seeds(workspace, report.nodes)]
+    return [*report.nodes, *find_cells_judged_together(workspace, report.nodes)]
 
 
 def render_reports(workspace: Workspace, results: ResultSet) -> dict[str, bytes]:

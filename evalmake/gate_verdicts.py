@@ -55,7 +55,7 @@ class JudgedGate:
 
 def judge_gates(workspace: Workspace, nodes: Sequence[Node], histories: Histories, store: Store) -> list[JudgedGate]:
     """The requirements of `nodes`, judged over all seeds of their cells, chosen for this build or not."""
-    others = find_other_seeds(workspace, nodes)
+    others = find_cells_judged_together(workspace, nodes)
     known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
     read = make_item_reader(workspace.store_folder)
@@ -90,7 +90,7 @@ def judge_cells(
             )
             judged.append(JudgedGate(gate, members[0].eval, result, pending=True))
             continue
-        known = [cell for cell in (*members, *siblings) if has_result(cell, histories)]
+        known = [cell for cell in (*members, *siblings) if _has_result(cell, histories)]
         result = _judge(address, gate, asked, known, results)
         total = len(members) + len(siblings)
         if len(known) < total:
@@ -126,7 +126,7 @@ class _Results:
         return next((find_headline(cell, found) for cell, found in known if found), HEADLINE)
 
 
-def has_result(cell: Evaluation, histories: Histories) -> bool:
+def _has_result(cell: Evaluation, histories: Histories) -> bool:
     """Whether a result of a cell counts."""
     history = histories.get(cell.name)
     return history is not None and history.success is not None
@@ -184,10 +184,10 @@ def _find_lacking(
     gate: Gate, members: Sequence[Evaluation], siblings: Sequence[Evaluation], histories: Histories
 ) -> list[Evaluation]:
     """The cells whose result is needed and lacks: all that were chosen, and one of each benchmark that was not."""
-    lacking = [cell for cell in members if not has_result(cell, histories)]
+    lacking = [cell for cell in members if not _has_result(cell, histories)]
     if gate.is_over_benchmarks:
         for some in _group_by_benchmark([*members, *siblings]).values():
-            if not any(has_result(cell, histories) for cell in some):
+            if not any(_has_result(cell, histories) for cell in some):
                 lacking += [cell for cell in some if cell not in lacking]
     return lacking
 
@@ -227,7 +227,7 @@ def _address_of(gate: Gate, cell: Evaluation) -> str:
     return "/".join([cell.eval, *(str(value) for key, value in cell.axes if key not in ("seed", "benchmark"))])
 
 
-def find_other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
+def find_cells_judged_together(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
     """Return the cells that are judged together with `nodes`: other seeds, or other benchmarks of theirs."""
     names = {node.name for node in nodes}
     gated = [node.evaluation for node in nodes if node.evaluation.gates]

@@ -19,7 +19,7 @@ from evalmake.language.diagnostic import Diagnostic, make_error
 from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
-from evalmake.planner.plan_changes import check_saved_plan
+from evalmake.planner.plan_changes import check_saved_packages, check_saved_plan
 from evalmake.planner.saved_plan import (
     SavedPlan,
     parse_saved_plan,
@@ -113,6 +113,8 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
         return _preview(request, workspace, graph, saved, signers, show_plan)
     if request.owns_process:
         forbid_inspection()  # jobs of an earlier build may run
+    if saved is not None:
+        check_saved_packages(graph, saved)
     workspace.share_store()
     graph = _resolve_packages(request, workspace, words, graph, emit)
     with (

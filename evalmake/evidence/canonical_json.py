@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from hashlib import sha256
 from typing import Any
 
@@ -30,6 +31,6 @@ def read_json_strictly(data: bytes) -> Any:
 def _to_map(pairs: _Pairs) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        twice = next(name for name in found if [key for key, _ in pairs].count(name) > 1)
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"`{twice}` stands twice in one map")
     return found

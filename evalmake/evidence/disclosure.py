@@ -89,8 +89,12 @@ class Disclosure:
             if unknown := sorted(content.keys() - _KEYS):
                 raise ValueError(f"it says more than a disclosure: `{unknown[0]}`")
             maps = {key: dict(content[key]) for key in ("shown", "hidden", "keys", "sample", "salts")}
-            leaf = SampleLeaf(int(content["index"]), maps["shown"], maps["hidden"], maps["keys"])
+            if not all(type(content[key]) is int for key in ("index", "count")):
+                raise ValueError("its place is no whole number")
+            if not all(type(content[key]) is dict for key in maps):
+                raise ValueError("it is no disclosure")
+            leaf = SampleLeaf(content["index"], maps["shown"], maps["hidden"], maps["keys"])
             path = tuple(bytes.fromhex(step).hex() for step in content["path"])
-            return cls(str(content["envelope"]), leaf, int(content["count"]), maps["sample"], maps["salts"], path)
+            return cls(str(content["envelope"]), leaf, content["count"], maps["sample"], maps["salts"], path)
         except (TypeError, KeyError, AttributeError):
             raise ValueError("it is no disclosure") from None

@@ -10,12 +10,11 @@ from tempfile import TemporaryDirectory
 
 from evalmake.evidence import layout
 from evalmake.evidence.material import StoredRecord
-from evalmake.evidence_checks.envelopes import read_evaluations
-from evalmake.evidence_checks.findings import Findings, State
+from evalmake.evidence_checks.findings import State
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.missing_parts import Readiness, complete_project
 from evalmake.evidence_checks.project_copy import write_project
-from evalmake.evidence_checks.records import ProvedEvaluation, check_records
+from evalmake.evidence_checks.records import ProvedEvaluation, read_proved
 from evalmake.evidence_checks.sources import read_inputs
 from evalmake.evidence_checks.verify import verify_evidence
 from evalmake.signatures.keys import PublicKey
@@ -58,10 +57,8 @@ def write_sources(path: Path, folder: Path) -> tuple[Path, Readiness]:
 
 def import_records(path: Path, store: Store) -> ImportedEvidence:
     """Append what the store does not have: all, or nothing where that fails."""
-    folder, findings = EvidenceFolder.open(path), Findings()
-    build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
-    evaluations = read_evaluations(folder, build, [], findings)
-    proved = check_records(folder, evaluations, build.predicate, findings)
+    folder = EvidenceFolder.open(path)
+    proved = read_proved(folder)
     ends: Counter[Merged] = Counter()
     conflicts: list[str] = []
     with store.database.transaction():
@@ -69,9 +66,8 @@ def import_records(path: Path, store: Store) -> ImportedEvidence:
             outputs = _find_outputs(folder, one)
             end = append_attempts(store, one.attempts, one.parts, outputs)
             ends[end] += 1
-            conflicts += [one.signed.name] if end is Merged.CONFLICT else []
-            for attempts in _group_whole(one.earlier):
-                append_attempts(store, attempts, one.parts, outputs)
+            earlier = [append_attempts(store, found, one.parts, outputs) for found in _group_whole(one.earlier)]
+            conflicts += [one.signed.name] if Merged.CONFLICT in (end, *earlier) else []
         store.mark_changed()
     store.save_rebuilt_histories()
     return ImportedEvidence(ends[Merged.ADDED], ends[Merged.KNOWN], tuple(conflicts))

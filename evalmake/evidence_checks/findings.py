@@ -62,6 +62,10 @@ class Findings:
         """Whether anything does not hold."""
         return any(check.state is State.FAILS for check in self.checks)
 
+    def fails(self, subject: str) -> bool:
+        """Whether a subject does not hold."""
+        return any(check.subject == subject and check.state is State.FAILS for check in self.checks)
+
     @property
     def status(self) -> int:
         """The exit status: 0 if all holds, 1 if something could not be checked, 2 if something does not hold."""

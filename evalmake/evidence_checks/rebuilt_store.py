@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalmake.evidence import layout
 from evalmake.evidence.material import StoredRecord
-from evalmake.evidence_checks.envelopes import read_evaluations
 from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import EvidenceFolder
-from evalmake.evidence_checks.records import ProvedEvaluation, check_records
+from evalmake.evidence_checks.records import ProvedEvaluation, read_proved
 from evalmake.evidence_checks.samples import check_samples
 from evalmake.evidence_checks.sources import open_sources
 from evalmake.planner.action import Action
@@ -30,10 +28,9 @@ def open_evidence(path: Path, scratch: Path) -> Iterator[tuple[Workspace, Graph,
     Nothing is checked that `verify` checks. BadEvidence where it is none, EvalmakeError where its Evalfile does not
     load.
     """
-    folder, findings = EvidenceFolder.open(path), Findings()
-    build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
-    proved = check_records(folder, read_evaluations(folder, build, [], findings), build.predicate, findings)
-    rows = check_samples(folder, proved, findings)
+    folder = EvidenceFolder.open(path)
+    proved = read_proved(folder)
+    rows = check_samples(folder, proved, Findings())
     workspace, _ = open_sources(path, scratch)
     names = {one.signed.name for one in proved}
     cells = {cell.name: cell for group in workspace.cells.values() for cell in group if cell.name in names}

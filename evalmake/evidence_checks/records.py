@@ -10,7 +10,7 @@ from typing import Any
 from evalmake.evidence import layout
 from evalmake.evidence.material import StoredRecord
 from evalmake.evidence.statements import AttemptEntry, state_result
-from evalmake.evidence_checks.envelopes import SignedEvaluation
+from evalmake.evidence_checks.envelopes import SignedEvaluation, read_evaluations
 from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.planner.action import Action, ActionResult, Artifact
@@ -70,9 +70,10 @@ def check_records(
         attempt = found.counting.attempt if found.counting else None
         if (entry.get("action"), entry.get("attempt")) != (found.action.digest, attempt):
             wrong.append(f"{one.name}: the statement of the build names another attempt")
-        wrong += [
-            f"{one.name}: {text}" for text in (*_contradict_statement(found), *_contradict_outputs(folder, found))
-        ]
+        found_wrong = [*_contradict_statement(found), *_contradict_outputs(folder, found)]
+        if not build.get("redacted"):
+            found_wrong += _list_withheld(found)
+        wrong += [f"{one.name}: {text}" for text in found_wrong]
         proved.append(found)
     records = [record.result for one in proved for record in (*one.attempts, *one.earlier)]
     attempts = [record for record in records if ACCEPTED_FROM not in record.facts]
@@ -81,6 +82,12 @@ def check_records(
     findings.judge("records", wrong, f"{count(len(attempts), 'attempt')} of {count(len(proved), 'evaluation')}{lost}")
     _tell_acceptances(proved, findings)
     return proved
+
+
+def read_proved(folder: EvidenceFolder) -> list[ProvedEvaluation]:
+    """The evaluations whose records are whole, without saying what is wrong: `verify` says that."""
+    build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
+    return check_records(folder, read_evaluations(folder, build, [], Findings()), build.predicate, Findings())
 
 
 def _tell_acceptances(proved: Sequence[ProvedEvaluation], findings: Findings) -> None:
@@ -190,6 +197,12 @@ def _contradict_outputs(folder: EvidenceFolder, one: ProvedEvaluation) -> list[s
         for name in sorted({*told, *recorded})
         if told.get(name) != recorded.get(name) or (name in there and name in left_out)
     ]
+
+
+def _list_withheld(one: ProvedEvaluation) -> list[str]:
+    """Outputs that are left out of evidence that says to hold all texts; a name that no file can have is a reason."""
+    names = [str(entry["name"]) for entry in one.signed.statement.predicate["runDetails"]["byproducts"]]
+    return [f"its output {name} is left out, and nothing is said to be" for name in names if layout.is_plain_path(name)]
 
 
 def _contradict_statement(one: ProvedEvaluation) -> list[str]:

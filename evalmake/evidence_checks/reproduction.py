@@ -8,13 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from evalmake.evidence import layout as evidence_layout
-from evalmake.evidence_checks.envelopes import read_evaluations
 from evalmake.evidence_checks.findings import Findings, State
 from evalmake.evidence_checks.folder import EvidenceFolder
 from evalmake.evidence_checks.missing_parts import Readiness, check_readiness
 from evalmake.evidence_checks.project_copy import ProjectLayout, write_project
-from evalmake.evidence_checks.records import ProvedEvaluation, check_records
+from evalmake.evidence_checks.records import read_proved
 from evalmake.evidence_checks.replay import ReplayedEvaluation, replay_evaluations
 from evalmake.evidence_checks.samples import check_samples
 from evalmake.evidence_checks.second_run import SecondRun, compare_runs, run_again
@@ -68,7 +66,7 @@ def reproduce(
         return found
     folder = EvidenceFolder.open(evidence)
     report = str(found.verified.predicate["buildDefinition"]["externalParameters"]["report"])
-    proved = _read_proved(folder)
+    proved = read_proved(folder)
     with TemporaryDirectory(prefix="evalmake-reproduce-") as name:
         scratch = Path(name)
         if into is not None:
@@ -85,9 +83,3 @@ def reproduce(
             read_again = any(one.subject == "outputs" and one.state is State.HOLDS for one in checks)
             found.replayed = replay_evaluations(folder, report, proved, read_again, scratch / "replay")
     return found
-
-
-def _read_proved(folder: EvidenceFolder) -> list[ProvedEvaluation]:
-    """The evaluations of evidence that has been verified."""
-    build = folder.open_statement(evidence_layout.BUILD, evidence_layout.BUILD_TYPE, [])
-    return check_records(folder, read_evaluations(folder, build, [], Findings()), build.predicate, Findings())

@@ -18,11 +18,14 @@ from evalmake.evidence_checks.folder import LARGEST, BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.records import check_records
 from evalmake.evidence_checks.results import check_results
 from evalmake.evidence_checks.samples import check_samples, check_scores
+from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.saved_plan import SavedPlan
 from evalmake.scoring.result_set import ResultSet
 from evalmake.signatures.keys import PublicKey
 
 _LONGEST = 200  # characters
+_MALFORMED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, EvalmakeError)
+"""What a statement or a record of another form may raise."""
 
 
 @dataclass(slots=True)
@@ -66,7 +69,7 @@ def verify_evidence(
     found.predicate = build.predicate
     try:
         _check_all(folder, build, keys, now or datetime.now(UTC), agreed, found)
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+    except _MALFORMED as error:
         # Whoever signs may sign anything: a statement or a record of another form is not evidence.
         findings.fail("form", f"it does not have the form of evidence: {type(error).__name__}: {error}"[:_LONGEST])
     return found
@@ -83,6 +86,9 @@ def _check_all(
     findings = found.findings
     evaluations = read_evaluations(folder, build, keys, findings)
     check_signatures([build, *(one.statement for one in evaluations)], keys, findings)
+    if findings.fails("signatures"):  # what nobody vouches for may be made to take all time and memory
+        findings.skip("the rest", "not looked at, as nobody whom you trust has signed it")
+        return
     check_expiry(build, now, findings)
     check_files(folder, build, evaluations, findings)
     proved = check_records(folder, evaluations, build.predicate, findings)

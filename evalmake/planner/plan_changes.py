@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from evalmake.language.diagnostic import make_error
+from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.planner.digest import Part, describe_change, find_changes
+from evalmake.planner.graph import Graph, Node
 from evalmake.planner.plan import Plan
 from evalmake.planner.plan_parts import find_parts_of_plan
 from evalmake.planner.saved_plan import SavedPlan
 
 _SHOWN = 30
+_PACKAGE = re.compile(r"(^|\.)packages\[")
 _CELLS = {"names": "it shows other evaluations", "results": "an evaluation that it shows has changed"}
 
 
@@ -18,13 +21,40 @@ def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
     """Raise EvalmakeError if `plan` would run anything that the saved plan does not. It may run less."""
     changes = _fold(_find_changes(plan, saved))
     if changes or plan.digest != saved.digest:
-        shown = changes[:_SHOWN] + ([f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])
-        raise make_error(
-            "plan-moved",
-            f"the plan has changed since {saved.name} was saved",
-            notes=shown or ["a gate or a report has changed"],
-            help=[f"save it again, and look at what changed: evalmake -n -o {saved.name}"],
-        )
+        raise _make_moved_error(changes, saved)
+
+
+def check_saved_packages(graph: Graph, saved: SavedPlan) -> None:
+    """Raise EvalmakeError for packages that the saved plan does not have: to install one is to run its code."""
+    changes = _fold(line for node in graph.nodes.values() for line in _find_package_changes(node, saved))
+    if changes:
+        raise _make_moved_error(changes, saved)
+
+
+def _find_package_changes(node: Node, saved: SavedPlan) -> Iterator[str]:
+    planned = saved.evaluations.get(node.name)
+    if planned is None:
+        yield f"{node.name} was not in the plan"
+    if planned is None or saved.walks is None:  # a plan of version 1 does not tell packages
+        return
+    for name, part in node.action.parts:
+        walk = saved.walks.get(planned.parts.get(name, ""), {})
+        for change in find_changes(_choose_packages(walk), _choose_packages(dict(part.pairs))):
+            yield f"{node.name}: {': '.join(describe_change(change.path, change.before, change.now))}"
+
+
+def _choose_packages(walk: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in walk.items() if _PACKAGE.search(path)}
+
+
+def _make_moved_error(changes: Sequence[str], saved: SavedPlan) -> EvalmakeError:
+    more = [f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else []
+    return make_error(
+        "plan-moved",
+        f"the plan has changed since {saved.name} was saved",
+        notes=[*changes[:_SHOWN], *more] or ["a gate or a report has changed"],
+        help=[f"save it again, and look at what changed: evalmake -n -o {saved.name}"],
+    )
 
 
 def _fold(changes: Iterable[str]) -> list[str]:

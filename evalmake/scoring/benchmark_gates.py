@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from evalmake.project.column_groups import GroupForm
 from evalmake.scoring.gates import SIDES, GateResult, Requirement, Verdict, describe_bound, describe_verdict
@@ -48,7 +49,7 @@ def judge_benchmark_gate(address: str, form: GroupForm, asked: Requirement, colu
     kind = MetricKind(next((column.kind.scale for column in columns if column.kind.scale), None))
     named = replace(asked, metric=_TEXTS[form].format(_list_names(columns)), kind=kind)
     rescaled = named.rescale()
-    decide = _Decide(form, rescaled)
+    decide = partial(_decide, form, rescaled)
     verdict = decide(columns)
     if isinstance(verdict, str):
         return replace(result, message=f"{named.metric} is not known: {verdict}")
@@ -76,28 +77,21 @@ def _list_names(columns: Sequence[Column]) -> str:
     return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} benchmarks"
 
 
-class _Decide:
-    """Decides a requirement over columns."""
-
-    def __init__(self, form: GroupForm, asked: Requirement) -> None:
-        self.form = form
-        self.asked = asked
-
-    def __call__(self, columns: Sequence[Column]) -> Verdict | str:
-        """The verdict, or why there is none."""
-        asked, side = self.asked, SIDES.get(self.asked.op)
-        confidence = asked.confidence or 0.95
-        level = max(0.0, 2 * confidence - 1) if side else confidence
-        found = average_group(self.form, columns, [1.0] * len(columns), level)
-        if found.mean is None:
-            return found.lack
-        if asked.confidence is None:
-            return Verdict(asked.holds(found.mean), found.mean)
-        if found.low is None or found.high is None:
-            return f"{format_percent(confidence)} confidence is asked for, and {found.lack}"
-        low, high = None if side == "upper" else found.low, None if side == "lower" else found.high
-        met = all(asked.holds(edge) for edge in (low, high) if edge is not None)
-        return Verdict(met, found.mean, low, high)
+def _decide(form: GroupForm, asked: Requirement, columns: Sequence[Column]) -> Verdict | str:
+    """The verdict over columns, or why there is none."""
+    side = SIDES.get(asked.op)
+    confidence = asked.confidence or 0.95
+    level = max(0.0, 2 * confidence - 1) if side else confidence
+    found = average_group(form, columns, [1.0] * len(columns), level)
+    if found.mean is None:
+        return found.lack
+    if asked.confidence is None:
+        return Verdict(asked.holds(found.mean), found.mean)
+    if found.low is None or found.high is None:
+        return f"{format_percent(confidence)} confidence is asked for, and {found.lack}"
+    low, high = None if side == "upper" else found.low, None if side == "lower" else found.high
+    met = all(asked.holds(edge) for edge in (low, high) if edge is not None)
+    return Verdict(met, found.mean, low, high)
 
 
 def _describe_scale(asked: Requirement, verdict: Verdict) -> str:

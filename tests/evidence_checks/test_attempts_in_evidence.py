@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
+from evalmake.evidence import layout
+from evalmake.evidence.canonical_json import to_canonical_json
+from evalmake.signatures.envelope import open_envelope, seal_envelope
+from evalmake.signatures.keys import read_private_key
 from tests.evidence_checks.conftest import Made, failures
 from tests.evidence_checks.test_verify import sign_again
 from tests.support.workspaces import Bench
@@ -72,3 +78,19 @@ def test_evidence_tells_its_story(made: Made, tmp_path: Path) -> None:
     assert "failed last time" in failed
     (tmp_path / "evidence/build.json").write_text("{}")
     assert "`evalmake verify evidence` says what is wrong" in Bench(tmp_path).run("audit", "evidence").err
+
+
+def test_outputs_are_not_withheld_without_a_word(made: Made, evidence: Path) -> None:
+    """Evidence that says to hold all texts holds all outputs: samples that are missing prove no score."""
+    path = next(evidence.glob("evaluations/*-grid-1/evaluation.json"))
+    statement = json.loads(open_envelope(path.read_bytes(), []).payload)
+    statement["predicate"]["result"]["samples"] = None
+    byproducts = statement["predicate"]["runDetails"]["byproducts"]
+    samples = path.parent / "outputs/samples.jsonl"
+    byproducts.append({"name": "samples.jsonl", "digest": {"sha256": sha256(samples.read_bytes()).hexdigest()}})
+    samples.unlink()
+    signer = read_private_key(made.keys["audit"].private, "audit")
+    path.write_bytes(seal_envelope(layout.PAYLOAD_TYPE, to_canonical_json(statement), [signer]))
+    sign_again(made, evidence)
+    wrong = failures(made.verify(evidence, "audit"))
+    assert "grid/1: its output samples.jsonl is left out, and nothing is said to be" in wrong["records"]

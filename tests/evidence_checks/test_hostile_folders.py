@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from evalmake.evidence.canonical_json import read_json_strictly
+from tests.evidence_checks.conftest import Made, failures
 from tests.support.workspaces import Bench
 
 
@@ -68,3 +71,32 @@ def test_a_file_of_any_size(bench: Bench, tmp_path: Path) -> None:
     ended = bench.run("verify", str(tmp_path / "x"))
     assert ended.status == 2
     assert "too large to be a sample: 1048576 MiB" in ended.out
+
+
+def test_nothing_else_is_read_of_what_nobody_signed(made: Made, evidence: Path) -> None:
+    """Where no given key has signed, a file that would take all time and memory is not looked at."""
+    with (evidence / "report.md").open("wb") as file:
+        file.truncate(1 << 40)
+    found = made.verify(evidence, "other")
+    assert set(failures(found)) == {"signatures"}
+    assert found.findings.checks[-1].message == "not looked at, as nobody whom you trust has signed it"
+
+
+def test_many_keys_and_one_of_them_twice() -> None:
+    """A map with a key twice is refused in a time that grows with its size alone."""
+    pairs = [f'"{at}": 0' for at in range(200_000)]
+    with pytest.raises(ValueError, match="`7` stands twice in one map"):
+        read_json_strictly(("{" + ", ".join([*pairs, '"7": 1']) + "}").encode())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("index", float("inf")), ("index", 1.9), ("count", "12"), ("shown", [[1, 2], ["a", 3]]), ("path", None)],
+)
+def test_strange_samples(made: Made, tmp_path: Path, key: str, value: object) -> None:
+    """A sample whose parts have other forms than `disclose` writes is told to be none."""
+    path = tmp_path / "sample.json"
+    assert made.bench.run("disclose", "evidence", "3", "--of", "grid/2", "-o", str(path)).status == 0
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    ended = Bench(tmp_path).run("verify", str(path))
+    assert (ended.status, "sample.json is no disclosure of a sample" in ended.out) == (2, True), ended.text

@@ -191,7 +191,7 @@ def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
         yield BadValue("params", why, _CURES.get(name, "leave it out"))
     if block.image and (field := re.search(r"\{[^{}]+\}", block.image)):
         message = f"this is the name of a container image, and `{field[0]}` is a field of a record"
-        yield BadValue("image", message, "the native harness sends text only")
+        yield BadValue("image", message, "a picture is a part of a message: `evalmake help conversations`")
 
 
 def _find_conversation_mistakes(settings: Any) -> Iterator[BadValue]:
@@ -261,7 +261,7 @@ def _find_lone_brace(text: str) -> str:
 def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
     """Add to `found` the errors of a benchmark with this model and these parameters."""
     about, settings = f"eval {cell.eval}", cell.benchmark.settings
-    judge = getattr(cell.benchmark.settings, "judge", None)
+    judge = getattr(settings, "judge", None)
     for model in (cell.model, *([models[judge]] if judge else [])):
         if model.block.api == "embeddings":
             found.error(
@@ -290,7 +290,6 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
         if why and not is_told:
             help_ = [_CURES.get(sent.name, "leave it out")]
             found.error("bad-value", f"`{winner.key}`: {why}", winner.span or cell.span, about=about, help=help_)
-    settings = cell.benchmark.settings
     known = find_metrics(settings)
     who, they = _name_scorers(settings) if known else ("", "")
     if cell.model.block.api != "completions":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from evalmake.harnesses.native.dataset import Record
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
-from evalmake.harnesses.native.template import MissingFieldError, as_text, lookup
+from evalmake.harnesses.native.template import MissingFieldError, as_text, lookup, to_number
 
 _VALUE = r"""\s*("[^"]*"|'[^']*'|[^\s,\[\]=<>!"'{}]+)\s*"""
 _COMPARISON = re.compile(
@@ -46,7 +46,7 @@ class Comparison:
         return equal != (self.op == "!=")
 
     def _is_ordered(self, value: object) -> bool:
-        number, bound = _to_number(value), self.values[0]
+        number, bound = to_number(value), self.values[0]
         if number is None:
             text = "none" if value is None else f"'{as_text(value)[:40]}'"
             raise RecordError("where", f"the field '{self.field}' is {text}, which is no number")
@@ -111,7 +111,7 @@ def _parse_value(text: str) -> str | float | bool | None:
         return text[1:-1]
     if text in ("true", "false", "none", "null"):
         return {"true": True, "false": False}.get(text)
-    number = _to_number(text)
+    number = to_number(text)
     return text if number is None else number
 
 
@@ -122,17 +122,8 @@ def _are_equal(value: object, wanted: str | float | bool | None) -> bool:
     if isinstance(wanted, bool) or isinstance(value, bool):
         return as_text(value).casefold() == as_text(wanted).casefold()
     if isinstance(wanted, float):
-        return _to_number(value) == wanted
+        return to_number(value) == wanted
     return as_text(value) == wanted
-
-
-def _to_number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _read_field(record: Mapping[str, object], field: str) -> object:

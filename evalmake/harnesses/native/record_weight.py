@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from evalmake.harnesses.native.errors import RecordError
 from evalmake.harnesses.native.task_file import Task
-from evalmake.harnesses.native.template import as_text, blame_key
+from evalmake.harnesses.native.template import as_text, blame_key, to_number
 from evalmake.scoring.sample_counts import LEAST_WEIGHT, MOST_WEIGHT, is_weight
 
 _LONGEST_TAG, _MOST_TAGS = 100, 100
@@ -18,7 +18,7 @@ def read_weight(task: Task, record: Mapping[str, object]) -> float:
         return 1.0
     with blame_key("weight"):
         value = task.weight.value(record)
-    weight = _to_number(value)
+    weight = to_number(value)
     if weight is None:
         raise RecordError("weight", f"the weight is {as_text(value)[:40]!r}, not a number")
     if not is_weight(weight):
@@ -26,15 +26,6 @@ def read_weight(task: Task, record: Mapping[str, object]) -> float:
         message = f"the weight is {weight:g}; it can be from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}"
         raise RecordError("weight", message, help)
     return weight
-
-
-def _to_number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def read_tags(task: Task, record: Mapping[str, object]) -> tuple[str, ...]:

@@ -145,6 +145,16 @@ def has_field(record: Mapping[str, object], path: str) -> bool:
         return False
 
 
+def to_number(value: object) -> float | None:
+    """A number, or a text that is one, as a float; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
 def as_text(value: object) -> str:
     """A value as part of a text: text unchanged, null as empty, anything else as JSON."""
     if isinstance(value, str):
