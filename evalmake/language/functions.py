@@ -81,7 +81,7 @@ class Functions:
             raise self._unreadable_error(node, str(name), path, error) from None
 
     def _read_text(self, node: tree.Call, name: Value) -> Value:
-        """The text of a file as it is: `${NAME}` and escapes in it are letters."""
+        """The text of a file as it is: `${NAME}` and escapes in it stand for themselves."""
         path, at = self._resolve_path(str(name)), self._span(node)
         self.external.check_text(path, at)
         try:
