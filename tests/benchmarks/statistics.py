@@ -196,7 +196,7 @@ def _pool_counts(counts: Sequence[int], seeds: int) -> ItemMean:
     variance = math.fsum(count * (k / seeds - mean) ** 2 for k, count in enumerate(counts)) / (n - 1)
     # Where all seeds agree on every item, evalmake takes them for one run.
     answers = n if not any(counts[1:-1]) else n * seeds
-    return ItemMean(mean, math.sqrt(variance / n), n, n, answers, n, False, 0.0, 1.0, True)
+    return _make_mean(mean, math.sqrt(variance / n), n, answers, n, clustered=False)
 
 
 def _pool_clusters(right: Sequence[int], size: int) -> ItemMean:
@@ -204,7 +204,24 @@ def _pool_clusters(right: Sequence[int], size: int) -> ItemMean:
     mean = sum(right) / n
     squares = math.fsum((k - size * mean) ** 2 for k in right)
     stderr = math.sqrt(groups / (groups - 1) * squares) / n
-    return ItemMean(mean, stderr, n, n, n, groups, True, 0.0, 1.0, True)
+    return _make_mean(mean, stderr, n, n, groups, clustered=True)
+
+
+def _make_mean(mean: float, stderr: float, items: int, answers: int, groups: int, clustered: bool) -> ItemMean:
+    """The mean of items with scores of 0 and 1, each of the same weight."""
+    return ItemMean(
+        mean,
+        stderr,
+        items=items,
+        distinct=items,
+        answers=answers,
+        groups=groups,
+        effective=groups,
+        clustered=clustered,
+        lowest=0.0,
+        highest=1.0,
+        binary=True,
+    )
 
 
 def _proportion(found: ItemMean) -> Interval:
