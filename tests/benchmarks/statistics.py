@@ -20,7 +20,7 @@ from random import Random
 
 from evalmake.scoring.comparisons import paired_proportions
 from evalmake.scoring.intervals import Interval, bounded_interval, item_interval, mean_se, t_interval, wilson
-from evalmake.scoring.item import ItemMean
+from evalmake.scoring.item import Item, ItemMean, average_items
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run, average_seeds
 from tests.benchmarks import statistics_methods as methods
@@ -44,6 +44,7 @@ def measure(options: argparse.Namespace) -> int:
         "one run of 0/1 scores": (_one_run(), MEAN),
         "3 seeds of 0/1 scores": (_seeds(draw, options.runs), MEAN),
         "0/1 scores in clusters": (_clusters(draw, options.runs), FEW_CLUSTERS),
+        "0/1 scores with weights": (_weights(draw, options.runs), FEW_CLUSTERS),
         "other scores from 0 to 1": (_bounded(draw, options.runs), MEAN),
         "means of several seeds, nothing else known": (_seed_means(draw, options.runs), FEW_CLUSTERS),
     }
@@ -102,6 +103,24 @@ def _clusters(draw: Random, runs: int) -> Iterator[Cell]:
                 cell.add("no clusters", wilson(sum(right), groups * size))
                 cell.add("Korn-Graub.", _korn_graubard(found))
             yield cell
+
+
+def _weights(draw: Random, runs: int) -> Iterator[Cell]:
+    """One run whose items have log-normal weights, which say nothing of the scores."""
+    for sigma in (0.3, 1.0, 1.6):
+        for n in (20, 100, 400):
+            for p in (0.05, 0.5, 0.95):
+                cell = Cell(f"sigma {sigma:g}, n = {n}", p)
+                for _ in range(runs if n < 400 else max(runs // 4, 10)):
+                    items = [
+                        Item(str(at), "", {"": float(draw.random() < p)}, weight=draw.lognormvariate(0, sigma))
+                        for at in range(n)
+                    ]
+                    found = average_items([items], "")
+                    assert found is not None
+                    cell.add(OURS, _proportion(found))
+                    cell.add("t of items", methods.clipped_t(found.mean, found.stderr or 0.0, n - 1))
+                yield cell
 
 
 SHAPES: Mapping[str, Callable[[Random, float], float]] = {
