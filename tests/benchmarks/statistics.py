@@ -120,6 +120,7 @@ def _weights(draw: Random, runs: int) -> Iterator[Cell]:
                     assert found is not None
                     cell.add(OURS, _proportion(found))
                     cell.add("t of items", methods.clipped_t(found.mean, found.stderr or 0.0, n - 1))
+                    cell.add("Korn-Graub.", _korn_graubard(found))
                 yield cell
 
 

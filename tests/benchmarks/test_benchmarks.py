@@ -75,12 +75,16 @@ def test_intervals_are_simulated() -> None:
         "one run of 0/1 scores",
         "3 seeds of 0/1 scores",
         "0/1 scores in clusters",
+        "0/1 scores with weights",
         "other scores from 0 to 1",
         "means of several seeds, nothing else known",
     ]
     assert [line for line in lines if line in titles] == titles
-    for bar in ("least coverage: ", "mean coverage: ", "width / narrowest of "):
-        assert sum(line.startswith(bar) and " +- " in line and ", aim " in line for line in lines) == len(titles)
+    without_rival = lines.count("width: no other method covers 92 everywhere")
+    assert without_rival <= 1  # of weighted items
+    for bar, absent in (("least coverage: ", 0), ("mean coverage: ", 0), ("width / narrowest of ", without_rival)):
+        shown = sum(line.startswith(bar) and " +- " in line and ", aim " in line for line in lines)
+        assert shown == len(titles) - absent
     coverages = [line for line in lines if "coverage: " in line]
     assert not [line for line in coverages if "MISSED" in line]  # five runs say nothing against any method
     assert "interval and p disagree: 0 times" in lines
