@@ -50,6 +50,7 @@ LAYERS = (
         "evidence_material",
         "gate_verdicts",
         "results",
+        "stored_results",
         "reports",
         "result_verification",
         "planning",

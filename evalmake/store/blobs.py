@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import file_digest, sha256
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,29 @@ class Blobs:
         """A blob's bytes by the hex of its sha256; None where it is missing or damaged."""
         data = self._database.data(f"blob/{digest}")
         return data if data is not None and sha256(data).hexdigest() == digest else None
+
+    def open(self, digest: str) -> IO[bytes] | None:
+        """A blob to be read from its beginning, once all of it is checked; None where it is missing or damaged.
+
+        A large one is not held in memory.
+        """
+        row = self._find_row(digest)
+        if row is None or not row[0]:
+            data = self.read(digest)
+            return None if data is None else BytesIO(data)
+        path = self._database.folder / row[0]
+        try:
+            check_regular(self._database.file(row[0]))
+            file = path.open("rb")
+        except PermissionError:
+            raise unreadable_file(path) from None
+        except (OSError, ValueError):
+            return None
+        if file_digest(file, "sha256").hexdigest() == digest:
+            file.seek(0)
+            return file
+        file.close()
+        return None
 
     def path(self, digest: str) -> str | None:
         """The file of a blob; only one that is too large for the database has one."""
@@ -62,15 +86,10 @@ class Blobs:
         row = self._find_row(digest)
         if row is None or not row[0]:
             return row is not None and self.read(digest) is not None
-        path = self._database.folder / row[0]
-        try:
-            check_regular(self._database.file(row[0]))
-            with path.open("rb") as file:
-                return file_digest(file, "sha256").hexdigest() == digest
-        except PermissionError:
-            raise unreadable_file(path) from None
-        except (OSError, ValueError):
-            return False
+        file = self.open(digest)
+        if file is not None:
+            file.close()
+        return file is not None
 
     def put(self, name: str, data: Path | bytes) -> Artifact:
         """Store an output, unless it is there and whole; call it within a transaction."""

@@ -1,0 +1,152 @@
+"""What the store holds for the evaluations that words name: their results, valid or not, and their samples.
+
+Commands that show or compare results begin here. Nothing is written, and nothing runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evalmake.planner.action import ActionResult, digest_of_action
+from evalmake.planner.graph import Graph, Node
+from evalmake.planner.staleness import ActionHistory, Decision, Reason
+from evalmake.planning import make_plan
+from evalmake.project.command_words import Word
+from evalmake.project.targets import refuse_no_targets, select_targets
+from evalmake.results import collect_results, make_item_reader
+from evalmake.scoring.result_set import ResultSet
+from evalmake.scoring.sample_counts import SAMPLES
+from evalmake.store.failure import DamagedOutput
+from evalmake.store.store import Store
+from evalmake.workspace import Workspace
+
+
+class Standing(StrEnum):
+    """What the result on record of an evaluation is worth."""
+
+    VALID = "valid"
+    STALE = "stale"
+    """It is of an earlier definition, too old, to be made again, or falls short of what is demanded."""
+    FAILED = "failed"
+    """The last attempt failed or was cancelled; what is shown is an earlier result."""
+    MISSING = "missing"
+    """There is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """What the store holds for one evaluation."""
+
+    node: Node
+    standing: Standing
+    reasons: tuple[Reason, ...]  # why it is not valid; none if it is
+    history: ActionHistory | None  # of the result that there is, or of an attempt that failed, or None
+
+    @property
+    def name(self) -> str:
+        """The path of the cell."""
+        return self.node.name
+
+    @property
+    def word(self) -> str:
+        """Why it is not valid, in a word: `changed`, `too-old`, `failed`, `never-run`; empty if it is."""
+        return self.reasons[0].kind if self.reasons else ""
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether an attempt has succeeded, so that there are scores."""
+        return self.history is not None and self.history.success is not None
+
+
+def find_stored_results(workspace: Workspace, words: Sequence[Word], store: Store) -> list[StoredResult]:
+    """What the store holds for the targets that `words` name, in the order of the Evalfile; for all without words.
+
+    The cells of a report count as named. EvalmakeError for a word that names nothing.
+    """
+    graph = workspace.unchecked_graph_of(select_targets(workspace.project, workspace.cells, words))
+    refuse_no_targets(workspace.project)
+    return judge_stored_results(workspace, list(graph.nodes.values()), store)
+
+
+def judge_stored_results(workspace: Workspace, nodes: Sequence[Node], store: Store) -> list[StoredResult]:
+    """What the store holds for these evaluations."""
+    plan = make_plan(workspace, Graph({node.name: node for node in nodes}), store)
+    return [_judge(node, plan.decision(node.name), store) for node in nodes]
+
+
+def _judge(node: Node, decision: Decision, store: Store) -> StoredResult:
+    head, reasons = decision.head, decision.reasons
+    if not reasons:
+        return StoredResult(node, Standing.VALID, (), head)
+    if head is not None and head.success is not None:
+        return StoredResult(node, Standing.STALE, reasons, head)
+    earlier = _find_earlier(node, store)
+    if earlier is not None and earlier.success is not None:
+        failed = reasons[0].kind in ("failed", "cancelled")
+        return StoredResult(node, Standing.FAILED if failed else Standing.STALE, reasons, earlier)
+    tried = head or earlier
+    return StoredResult(node, Standing.MISSING, reasons, tried if tried and not store.damage(tried.action) else None)
+
+
+def _find_earlier(node: Node, store: Store) -> ActionHistory | None:
+    """The history of the definition whose result was last valid for a cell, or else that was last tried."""
+    parts = store.baseline(node.name)
+    action = digest_of_action(node.action.kind, parts) if parts else node.action.digest
+    head = store.history(action) if action != node.action.digest else None
+    return head if head is not None and not store.damage(action) and not store.find_damage(head) else None
+
+
+# Scores ----------------------------------------------------------------------------------------------
+
+
+def collect_stored_scores(
+    workspace: Workspace,
+    stored: Sequence[StoredResult],
+    title: str = "",
+    rows: str = "model",
+    column: str = "benchmark",
+) -> ResultSet:
+    """The scores of these results as tables show them, whether they are valid or not: say which are not."""
+    known = {one.name: one.history if one.has_scores else None for one in stored}
+    return collect_results(
+        title,
+        [one.node for one in stored],
+        known,
+        frozenset(),
+        "",
+        (),
+        rows,
+        column,
+        workspace.project.settings.confidence,
+        read_items=make_item_reader(workspace.store_folder),
+    )
+
+
+# Samples ---------------------------------------------------------------------------------------------
+
+
+def find_attempt(store: Store, stored: StoredResult) -> ActionResult | None:
+    """The record of the result, or else of the last attempt, which may have left samples; None without any."""
+    head = stored.history
+    if head is None:
+        return None
+    return store.proved_result(head) if head.success is not None else store.attempt(head.action, head.attempts)
+
+
+def read_sample_lines(store: Store, record: ActionResult) -> Iterator[bytes]:
+    """The lines of an attempt's samples, one at a time; DamagedOutput before the first if one of them was changed.
+
+    Their form is that of `evalmake/harnesses/samples.py`, whichever harness ran; a program may leave other lines, too.
+    """
+    digests: Mapping[str, str] = {output.name: output.sha256 for output in record.outputs}
+    if SAMPLES not in digests:
+        return
+    stream = store.blobs.open(digests[SAMPLES])
+    if stream is None:
+        reason = f"{SAMPLES} of {record.name} is missing or damaged"
+        raise DamagedOutput(store.folder, digests[SAMPLES], reason)
+    with closing(stream):
+        yield from stream
