@@ -78,6 +78,11 @@ class Answers:
         """What it is drawn with: the others of its cluster, or else those that ask the same."""
         return ("question", self.question) if self.cluster is None else ("cluster", self.cluster)
 
+    @property
+    def mean(self) -> float:
+        """The mean of its scores, of which there is one at least."""
+        return _mean(self.values)
+
 
 def collect_answers(runs: Iterable[Sequence[Item]], metric: str) -> dict[Key, Answers]:
     """The scores of each item, over runs and repetitions; an item without a score has an empty list."""

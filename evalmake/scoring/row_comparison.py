@@ -10,7 +10,6 @@ The verdict is that of p adjusted by Holm's method over all comparisons of a rep
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,7 +23,7 @@ from evalmake.scoring.comparisons import (
     unpaired_difference,
 )
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
-from evalmake.scoring.item import Answers, Key, collect_answers
+from evalmake.scoring.paired_items import Outcomes, PairedItems, pair_runs
 from evalmake.scoring.seed_average import Pool, Run, find_most, multiply, pool_runs
 
 
@@ -47,6 +46,7 @@ class RowComparison:
     differences: tuple[str, ...] = ()  # what else differs between the two: "limit 10 against 30"
     lost_to_adjustment: bool = False  # whether p is below alpha and `p_holm` is not
     note: str = ""
+    outcomes: Outcomes | None = None  # of the paired items
 
     @property
     def p(self) -> float | None:
@@ -87,39 +87,30 @@ def _compare_runs(
     plain: RowComparison, ours: Sequence[Run], theirs: Sequence[Run], confidence: float, is_share: bool = False
 ) -> RowComparison:
     metric = plain.metric
-    sides = [[run.items(metric) for run in runs] for runs in (ours, theirs)]
-    here, there = ([items for items in side if items is not None] for side in sides)
-    if len(here) < len(ours) or len(there) < len(theirs):
-        left = ((plain.row, ours, here), (plain.baseline, theirs, there))
-        names = dict.fromkeys(name for name, runs, side in left if len(side) < len(runs))
+    paired = pair_runs(ours, theirs, metric)
+    if paired is None:
+        sides = ((plain.row, ours), (plain.baseline, theirs))
+        names = dict.fromkeys(name for name, runs in sides if any(run.items(metric) is None for run in runs))
         why = f"{' and '.join(names)} left no items of which {metric} is the mean"
         return _compare_unpaired(plain, ours, theirs, confidence, why, is_share)
-    ours_by_item, theirs_by_item = collect_answers(here, metric), collect_answers(there, metric)
-    common = [
-        key
-        for key in sorted(ours_by_item.keys() & theirs_by_item.keys())
-        if ours_by_item[key].values and theirs_by_item[key].values
-    ]
-    paired_ids = {id for id, _ in common}
-    plain = replace(plain, dropped=len({id for id, _ in ours_by_item.keys() | theirs_by_item.keys()} - paired_ids))
-    if not common:
+    plain = replace(plain, dropped=paired.dropped)
+    if not paired.common:
         why = "the two have no scored item in common"
         return _compare_unpaired(plain, ours, theirs, confidence, why, is_share)
-    return replace(plain, difference=_compare_items(common, ours_by_item, theirs_by_item, confidence))
+    return replace(plain, difference=_compare_items(paired, confidence), outcomes=paired.count_outcomes())
 
 
-def _compare_items(
-    common: Sequence[Key], ours: dict[Key, Answers], theirs: dict[Key, Answers], confidence: float
-) -> Difference:
+def _compare_items(paired: PairedItems, confidence: float) -> Difference:
     """Tango's interval and test of 0/1 scores asked once, else t on the differences of the items."""
-    a, b = ([math.fsum(side[key].values) / len(side[key].values) for key in common] for side in (ours, theirs))
+    common, ours, theirs = paired.common, paired.ours, paired.theirs
+    means = paired.means()
     groups, weights = ([getattr(ours[key], name) for key in common] for name in ("group", "weight"))
-    if len(set(weights)) == 1 and len(set(groups)) == len(common) and all(value in (0, 1) for value in (*a, *b)):
-        a_only = sum(x > y for x, y in zip(a, b, strict=True))
-        b_only = sum(x < y for x, y in zip(a, b, strict=True))
+    is_binary = all(value in (0, 1) for pair in means for value in pair)
+    if len(set(weights)) == 1 and len(set(groups)) == len(common) and is_binary:
+        a_only, b_only = sum(x > y for x, y in means), sum(x < y for x, y in means)
         return paired_proportions(a_only, b_only, len(common), confidence)
     bounded = all(0 <= value <= 1 for side in (ours, theirs) for key in common for value in side[key].values)
-    return paired_means([x - y for x, y in zip(a, b, strict=True)], groups, bounded, confidence, weights)
+    return paired_means([x - y for x, y in means], groups, bounded, confidence, weights)
 
 
 def _compare_unpaired(

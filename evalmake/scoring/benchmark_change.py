@@ -1,0 +1,79 @@
+"""Before and after, benchmark by benchmark: both scores, their difference, and the verdict on each and on all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
+from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
+from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
+from evalmake.scoring.verdict import NO_MARGIN, Judgement, Margin, Verdict, judge_all, judge_change
+
+BEFORE, AFTER = "before", "after"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRuns:
+    """The runs of one benchmark on both sides; with a `lack`, why they cannot be compared."""
+
+    benchmark: str
+    metric: str
+    before: Sequence[Run] = ()
+    after: Sequence[Run] = ()
+    kind: MetricKind = UNKNOWN_KIND
+    is_same_result: bool = False  # whether both sides are the very same attempts
+    lack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkChange:
+    """One benchmark compared: after - before."""
+
+    benchmark: str
+    metric: str
+    kind: MetricKind
+    before: SeedAverage
+    after: SeedAverage
+    comparison: RowComparison
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """All benchmarks of one comparison, whose p are adjusted together, and the verdict on all."""
+
+    changes: tuple[BenchmarkChange, ...]
+    verdict: Verdict
+    confidence: float
+    margin: Margin
+
+
+def compare_changes(
+    asked: Sequence[ChangedRuns],
+    confidence: float = 0.95,
+    margin: Margin = NO_MARGIN,
+    names: tuple[str, str] = (BEFORE, AFTER),
+) -> ChangeSet:
+    """Compare each benchmark, adjust their p by Holm's method, and judge; `names` are those of the two sides."""
+    plain = [_compare(one, confidence, names) for one in asked]
+    judged = judge_comparisons(plain, confidence)
+    changes = tuple(_judge(one, found, confidence, margin) for one, found in zip(asked, judged, strict=True))
+    return ChangeSet(changes, judge_all(one.judgement for one in changes), confidence, margin)
+
+
+def _compare(one: ChangedRuns, confidence: float, names: tuple[str, str]) -> RowComparison:
+    before, after = names
+    if one.lack:
+        return RowComparison(after, one.benchmark, before, one.metric, note=one.lack)
+    return compare_rows(after, one.benchmark, before, one.metric, one.after, one.before, confidence, one.kind)
+
+
+def _judge(one: ChangedRuns, found: RowComparison, confidence: float, margin: Margin) -> BenchmarkChange:
+    before, after = (average_seeds(one.metric, runs, confidence, one.kind) for runs in (one.before, one.after))
+    if one.is_same_result and not one.lack:
+        judgement = Judgement(Verdict.PASS, "both sides are the same result")
+    else:
+        values = [side.mean for side in (before, after) if side.mean is not None]
+        judgement = judge_change(found, one.kind, confidence, margin, values)
+    return BenchmarkChange(one.benchmark, one.metric, one.kind, before, after, found, judgement)
