@@ -39,6 +39,13 @@ _NO_PLACE = {
     "discovery": "interceptors of your own are Python packages: `plugins`",
     "post_eval_hooks": "a `report` block writes reports",
 }
+NOT_USED = {
+    "custom_system_prompt": "it is not used: `use_system_prompt` is not true",
+    "max_logged_requests": "it is not used: `use_request_logging` is not true",
+    "max_logged_responses": "it is not used: `use_response_logging` is not true",
+    "progress_tracking_url": "it is not used: `use_progress_tracking` is not true",
+}
+"""Why keys that no task's settings have read have no effect."""
 
 
 class AdapterSettings:
@@ -53,10 +60,12 @@ class AdapterSettings:
     def read(self) -> dict[str, Any]:
         """The adapter; what has no place in it is noted."""
         listed = self.configuration.find(f"{self.path}.interceptors")
+        self._read_older_keys()
         if listed is not None:
+            if self.keys:
+                why = "NeMo Evaluator refuses them beside its older keys; here both count, and the interceptors win"
+                self.draft.note("adapter_config.interceptors", why, listed)
             self._read_interceptors(listed)
-        else:
-            self._read_older_keys()
         for key, node in self.configuration.items(self.path):
             if key in _NO_PLACE and not node.used:
                 self.draft.note(f"adapter_config.{key}", _NO_PLACE[key], node.use())
@@ -69,12 +78,10 @@ class AdapterSettings:
         return Item(self._get(key), self.configuration.find(f"{self.path}.{key}"))
 
     def _read_older_keys(self) -> None:
-        system, wanted = self._item("custom_system_prompt"), self._get("use_system_prompt")
-        if system.value and wanted:
-            self._set_system(system, None)
-        elif system.value:
-            why = "it is not used: `use_system_prompt` is not true"
-            self.draft.note("adapter_config.custom_system_prompt", why, system.node)
+        if self._get("use_system_prompt"):
+            system = self._item("custom_system_prompt")
+            if system.value is not None:
+                self._set_system(system, None)
         self._change_requests(self.path)
         if self._get("process_reasoning_traces") or self._get("use_reasoning"):
             self._strip(self.path, "process_reasoning_traces")
@@ -110,6 +117,8 @@ class AdapterSettings:
             if node is None:
                 continue
             value = self.draft.resolve(self.configuration.read(node, f"{path}.{theirs}"))
+            if not value:
+                continue
             if theirs == "headers_to_add":
                 value = {name: text for name, text in value.items() if not self._is_secret(name, text, node)}
             self.keys[ours] = Item(value, node)
@@ -132,17 +141,14 @@ class AdapterSettings:
         self.keys["strip_reasoning"] = Item(value, self.configuration.find(f"{self.path}.{key}"))
 
     def _log(self, flag: str, count: str, what: str) -> None:
-        wanted, most = self._get(flag), self._get(count)
-        if wanted:
-            self._keep(what, most, self.configuration.find(f"{self.path}.{flag}"))
-        elif most is not None:
-            node = self.configuration.find(f"{self.path}.{count}")
-            self.draft.note(f"adapter_config.{count}", f"it is not used: `{flag}` is not true", node)
+        if self._get(flag):
+            self._keep(what, self._get(count), self.configuration.find(f"{self.path}.{flag}"))
 
     def _keep(self, what: str, most: Any, node: Node | None) -> None:
         """The launcher counts requests and replies apart; one number does where both are alike."""
-        counts = dict(self.keys["log"].value) if "log" in self.keys else {}
-        counts[what] = int(most or (2 if what == "requests" else _ALL))
+        log = self.keys["log"].value if "log" in self.keys else {}
+        counts = dict(log) if isinstance(log, dict) else {"requests": log, "replies": log}
+        counts[what] = int((2 if what == "requests" else _ALL) if most is None else most)
         alike = len(counts) == 2 and len(set(counts.values())) == 1
         self.keys["log"] = Item(counts[what] if alike else counts, node)
 

@@ -42,6 +42,10 @@ class Configuration:
 
     root: Node
     missing: dict[str, Node] = field(default_factory=dict)
+    _leaves: list[tuple[str, Node]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._leaves = list(self.root.leaves())
 
     def find(self, path: str) -> Node | None:
         """The node at a path such as `execution.mounts`; None if there is none, or its value is null."""
@@ -102,7 +106,7 @@ class Configuration:
 
     def unread(self) -> Iterator[tuple[str, Node]]:
         """The plain values of the user's own that nobody has read."""
-        for path, node in self.root.leaves():
+        for path, node in self._leaves:
             if not node.used and node.span is not None and node.value not in (None, {}, [], ""):
                 yield path, node
 

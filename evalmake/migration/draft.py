@@ -29,6 +29,10 @@ class Expression:
         return self.text
 
 
+NONE = Expression("none")
+"""Takes back what is said elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A value, and the node that it comes from: its comments go where the value goes."""
@@ -111,6 +115,13 @@ class Draft:
             name = f"{word}-{count}"
         self._names.add((kind, name))
         return name
+
+    def take(self, kind: str, name: str) -> bool:
+        """Take a name that is declared elsewhere; False if it is taken already."""
+        if (kind, name) in self._names:
+            return False
+        self._names.add((kind, name))
+        return True
 
     def include(self, harness: str) -> None:
         """Include a file of the catalog, once."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evalmake.harnesses.nemo.harness import NemoHarness
+from evalmake.project.adapter import merge_adapters
 from evalmake.workspace import Workspace
 from tests.support.projects import Project, check_golden
 
@@ -81,21 +82,28 @@ def test_the_harness_gets_what_the_launcher_would_give_it(examples: Project, nam
         name_of_model = cell.model.block.name or _served_name(examples, cell.model.block.deployment)
         assert name_of_model == theirs["target"]["api_endpoint"]["model_id"]
         params = dict(theirs["config"].get("params", {}))
-        extra = params.pop("extra", {})
+        extra, retries = params.pop("extra", {}), params.pop("max_retries", None)
+        adapter_of = merge_adapters(*(one.block.adapter for one in (cell.model, cell.benchmark, cell.variant)))
+        assert adapter_of.get("retry") == retries
         for key, value in params.items():
-            assert run["config"]["params"][key] == value, (task, key)
+            if value is None:  # the container's own, which the catalog writes out
+                value = {"top_p": 1e-05}.get(key)
+            assert run["config"]["params"].get(key) == value, (task, key)
         for key, value in extra.items():
             if key == "judge":
+                judge = Workspace.open(examples.root / "Evalfile").project.models[cell.benchmark.settings.judge].block
+                assert judge.deployment or judge.name == value["model_id"]
                 value = {inner: one for inner, one in value.items() if inner not in ("url", "model_id")}
-                assert cell.benchmark.settings.judge == "judge"
                 assert value.items() <= run["config"]["params"]["extra"][key].items()
             else:
                 assert run["config"]["params"]["extra"][key] == value
-        adapter = theirs["target"]["api_endpoint"].get("adapter_config", {})
-        if adapter.get("use_system_prompt"):
-            assert cell.benchmark.block.adapter.system == adapter["custom_system_prompt"]
-            assert cell.benchmark.block.adapter.system_mode == "prepend"
-        assert bool(cell.benchmark.block.adapter.strip_reasoning) == bool(adapter.get("process_reasoning_traces"))
+        adapter = theirs["target"]["api_endpoint"].get("adapter_config") or {}
+        prompt = adapter.get("use_system_prompt")
+        assert adapter_of.get("system") == (adapter["custom_system_prompt"] if prompt else None)
+        assert adapter_of.get("system_mode") == ("prepend" if prompt else None)
+        strips = adapter.get("process_reasoning_traces") or adapter.get("use_reasoning")
+        assert bool(adapter_of.get("strip_reasoning")) == bool(strips)
+        assert adapter_of.get("params", {}) == adapter.get("params_to_add", {})
 
 
 def _served_name(project: Project, deployment: str) -> str:
@@ -169,3 +177,40 @@ def test_a_number_of_repeats_has_its_metric(project: Project, repeats: int, metr
     assert metric in ran.stdout
     project.write("Evalfile", ran.stdout)
     assert "1 to run" in project.run("-n").stdout
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first", "noted"), [("true", "false", False), ("false", "true", False), ("false", "false", True)]
+)
+def test_a_prompt_that_no_task_uses_is_noted(project: Project, prompt: str, first: str, noted: bool) -> None:
+    """`use_system_prompt` of all tasks and of one are laid over each other before anything is said of the prompt."""
+    adapter = "nemo_evaluator_config: {target: {api_endpoint: {adapter_config: {use_system_prompt: %s%s}}}}"
+    text = OF_ONE_TASK.format(task="simple_evals.mgsm", more=adapter % (first, ""))
+    text = text.replace("  tasks:", f"  {adapter % (prompt, ', custom_system_prompt: Think.')}\n  tasks:")
+    project.write("c.yaml", text + "    - name: simple_evals.mmlu\n")
+    ran = project.run("import", "c.yaml")
+    assert ran.stderr.count("it is not used: `use_system_prompt` is not true") == noted
+    assert ('"Think."' in ran.stdout) == (not noted)
+    assert ("system = none" in ran.stdout) == (prompt == "true")
+
+
+def test_the_older_key_of_settings_is_read(project: Project) -> None:
+    """`config` stands for `nemo_evaluator_config`, for all tasks and for one."""
+    text = OF_ONE_TASK.format(task="simple_evals.mgsm", more="config: {config: {params: {top_p: 0.5}}}")
+    project.write("c.yaml", text.replace("  tasks:", "  config: {config: {params: {temperature: 0.3}}}\n  tasks:"))
+    ran = project.run("import", "c.yaml")
+    assert "temperature = 0.3" in ran.stdout
+    assert "top_p = 0.5" in ran.stdout
+    assert ran.stderr == ""
+
+
+def test_a_task_that_is_listed_twice_is_two_benchmarks(project: Project) -> None:
+    """Each has its own words, so that `when` changes one of them."""
+    settings = "nemo_evaluator_config: {config: {params: {temperature: %s}}}"
+    text = OF_ONE_TASK.format(task="simple_evals.mgsm", more=settings % 0.5)
+    text = text.replace("  tasks:", f"  {settings % 0}\n  tasks:")
+    project.write("c.yaml", text + "    - name: simple_evals.mgsm\n")
+    project.write("Evalfile", project.run("import", "c.yaml").stdout)
+    project.run("fmt", "--check")
+    assert "2 to run" in project.run("-n").stdout
+    assert "temperature = 0.5" in project.run("show", "c/simple-evals.mgsm").stdout
