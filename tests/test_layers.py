@@ -47,6 +47,7 @@ LAYERS = (
         "workspace",
         "evidence_checks",
         "audit",
+        "comparison",
         "evidence_material",
         "gate_verdicts",
         "results",

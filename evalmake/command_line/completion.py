@@ -27,6 +27,11 @@ def complete_declarations(ctx: click.Context, param: click.Parameter, incomplete
     return _matching(_targets(ctx, ("model", "deployment", "benchmark", "executor")), incomplete)
 
 
+def complete_compared(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """What can be compared: targets, models and benchmarks."""
+    return _matching(_targets(ctx, ("model", "benchmark")), incomplete)
+
+
 def complete_logs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """What has a log: evaluations and deployments."""
     return _matching(_targets(ctx, ("deployment",)), incomplete)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from evalmake.command_line.completion import complete_targets
 from evalmake.command_line.env_file import read_env_file
 from evalmake.command_registry import find_command
 from evalmake.project.boundary import ALLOW_VARIABLE
+
+if TYPE_CHECKING:
+    from evalmake.scoring.verdict import Margin
 
 PATH = click.Path(path_type=Path)
 
@@ -66,6 +69,36 @@ def parse_duration(ctx: click.Context, param: click.Parameter, text: str | None)
     if not re.fullmatch(r"(\d{1,9}(\.\d{1,9})?(ms|s|m|h|d))+", text):
         raise click.UsageError(f"`{param.opts[0]}` takes a duration such as `30s`, `12h` or `7d`", ctx)
     return Duration.parse(text).seconds
+
+
+def parse_confidence(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
+    """The confidence of an option: `99%` or `0.99`."""
+    if text is None:
+        return None
+    number = _parse_share(text)
+    if number is None or not 0.5 <= number < 1:
+        raise click.UsageError(f"`{param.opts[0]}` takes a confidence from 50% to below 100%, such as `95%`", ctx)
+    return number
+
+
+def parse_margin(ctx: click.Context, param: click.Parameter, text: str | None) -> Margin:
+    """The margin of an option: `1%`, or a number on the scale of the metric."""
+    from evalmake.scoring.verdict import NO_MARGIN, Margin
+
+    if text is None:
+        return NO_MARGIN
+    number = _parse_share(text)
+    if number is None:
+        raise click.UsageError(f"`{param.opts[0]}` takes a margin that is not below 0, such as `1%` or `0.5`", ctx)
+    return Margin(number, is_percentage=text.endswith("%"))
+
+
+def _parse_share(text: str) -> float | None:
+    """The number of `95%` or `0.95`; None for anything else."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?%?", text):
+        return None
+    number = float(text.removesuffix("%"))
+    return float(f"{number / 100:.12g}") if text.endswith("%") else number
 
 
 def _restore(before: str | None) -> None:

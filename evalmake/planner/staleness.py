@@ -165,15 +165,25 @@ def _find_reasons(name: str, action: Action, records: Records) -> tuple[Reason, 
 
 def find_part_changes(before: Mapping[str, str], action: Action, records: Records) -> list[Change]:
     """Return what changed since the identity with the parts `before`. Only parts with another digest are read."""
-    old: dict[str, str] = {}
-    new: dict[str, str] = {}
+    old: dict[str, Mapping[str, str]] = {}
+    new: dict[str, Mapping[str, str]] = {}
     parts = dict(action.parts)
-    for name in sorted({*before, *parts}):
+    for name in {*before, *parts}:
         part = parts.get(name)
         if part is not None and before.get(name) == part.digest:
             continue
-        old |= _add_prefix(name, records.part(before[name]) or {} if name in before else {})
-        new |= _add_prefix(name, dict(part.pairs) if part else {})
+        old[name] = records.part(before[name]) or {} if name in before else {}
+        new[name] = dict(part.pairs) if part else {}
+    return find_walk_changes(old, new)
+
+
+def find_walk_changes(before: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> list[Change]:
+    """Return what changed between two identities, of which the walks of some parts are given by name."""
+    old: dict[str, str] = {}
+    new: dict[str, str] = {}
+    for name in sorted({*before, *now}):
+        old |= _add_prefix(name, before.get(name, {}))
+        new |= _add_prefix(name, now.get(name, {}))
     return [change for change in find_changes(old, new) if not _is_implied(change, old, new)]
 
 

@@ -44,6 +44,11 @@ class PairedItems:
         """The mean score of each common item, ours and theirs."""
         return [(self.ours[key].mean, self.theirs[key].mean) for key in self.common]
 
+    @staticmethod
+    def is_changed(ours: float, theirs: float) -> bool:
+        """Whether two mean scores differ by more than rounding."""
+        return abs(ours - theirs) > _NOISE
+
     def count_outcomes(self) -> Outcomes:
         """How many common items scored higher with us, lower, and the same."""
         return count_outcomes([a - b for a, b in self.means()])
