@@ -9,6 +9,7 @@ from functools import partial
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
+from evalmake.project.axes import to_part
 from evalmake.project.matrix import Evaluation
 from evalmake.project.requirements import HEADLINE, Gate
 from evalmake.results import find_headline, make_item_reader
@@ -160,7 +161,7 @@ def _group_by_benchmark(cells: Iterable[Evaluation]) -> dict[str, list[Evaluatio
     """The cells of each benchmark, in the order of the eval's axis."""
     found: dict[str, list[Evaluation]] = {}
     for cell in cells:
-        found.setdefault(cell.benchmark.name, []).append(cell)
+        found.setdefault(cell.benchmark_name, []).append(cell)
     order = {name: place for place, name in enumerate(_list_benchmarks(next(iter(found.values()))[0]))} if found else {}
     return dict(sorted(found.items(), key=lambda pair: order[pair[0]]))
 
@@ -172,11 +173,11 @@ def _list_benchmarks(cell: Evaluation) -> list[str]:
 
 def _name_cells(cells: Sequence[Evaluation]) -> str:
     """The path of cells that differ in their benchmark and seed: "grid/m/*", or "grid/m/{a,b}" if not of all."""
-    named = {cell.benchmark.name for cell in cells}
+    named = {cell.benchmark_name for cell in cells}
     every = _list_benchmarks(cells[0])
     some = "{" + ",".join(name for name in every if name in named) + "}" if len(named) > 1 else next(iter(named))
     pattern = "*" if named == {*every} else some
-    parts = (pattern if key == "benchmark" else str(value) for key, value in cells[0].axes if key != "seed")
+    parts = (pattern if key == "benchmark" else to_part(value) for key, value in cells[0].axes if key != "seed")
     return "/".join([cells[0].eval, *parts])
 
 

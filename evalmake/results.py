@@ -80,7 +80,7 @@ def _result(node: Node, history: ActionHistory, ran: frozenset[str], settings: b
         eval=cell.eval,
         axes=cell.axes,
         model=cell.model.name,
-        benchmark=cell.benchmark.name,
+        benchmark=cell.benchmark_name,
         seed=cell.seed,
         metric=find_headline(cell, history),
         scores=history.scores,

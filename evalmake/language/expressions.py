@@ -38,6 +38,11 @@ class Binding:
     node: tree.Variable
     override: Value | None = None
     overridden: bool = False
+    override_node: tree.Expr | None = None
+
+    def value_node(self, declared: bool = False) -> tree.Expr:
+        """The expression of its value; `declared` ignores an override."""
+        return self.node.value if declared or self.override_node is None else self.override_node
 
 
 class Scope:

@@ -163,7 +163,11 @@ class Template:
 
     def fill(self, axes: dict[str, object]) -> str:
         """The text for one cell."""
-        return "".join(part if isinstance(part, str) else str(axes[part.text]) for part in self.parts)
+        return "".join(part if isinstance(part, str) else _to_text(axes[part.text]) for part in self.parts)
+
+
+def _to_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 Value = (
@@ -194,7 +198,9 @@ def describe_type(value: object) -> str:
             return "`true` or `false`"
         case int() | float():
             return "a number"
-        case str() | Template():
+        case Template():
+            return "a text with an axis in it"
+        case str():
             return "a text"
         case Duration():
             return "a duration"

@@ -36,7 +36,7 @@ def check_benchmarks_together(context: GraphContext, diagnostics: Diagnostics) -
         for gate in node.evaluation.gates:
             if gate.is_over_benchmarks:
                 kinds = found.setdefault(gate, {})
-                kinds[node.evaluation.benchmark.name] = MetricKind(block.scale, block.better)
+                kinds[node.evaluation.benchmark_name] = MetricKind(block.scale, block.better)
     for gate, kinds in found.items():
         points = next((name for name, kind in kinds.items() if kind.scale == "points"), "")
         wrong = describe_unlike_kinds(kinds)

@@ -1,4 +1,4 @@
-"""Reads and checks the axes, `when`, `skip` and `require` of an eval."""
+"""Reads and checks the axes of an eval."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evalmake.language import tree
-from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name, make_error
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError
 from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
-from evalmake.language.values import Folder, SecretRef, Symbol, describe_type, format_value
+from evalmake.language.values import Folder, SecretRef, Symbol, Value, describe_type, format_value
+from evalmake.project.adapter import Adapter
+from evalmake.project.axis_keys import check_key, is_of_benchmark, is_setting
+from evalmake.project.axis_values import PART_HELP, call_value, find_variables, is_same_value
+from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.includes import LoadedFile
-from evalmake.project.inheritance import Inheritance, Layer, MergedLayers
-from evalmake.project.requirements import Gate, read_gates, report_secret
-from evalmake.project.schema import AXIS_KEYS, Eval
-from evalmake.project.validation import COUNT_HELP, describe_share, report_unknown_key
+from evalmake.project.inheritance import Inheritance, MergedLayers
+from evalmake.project.key_types import Block, Parameters
+from evalmake.project.requirements import report_secret
+from evalmake.project.schema import AXIS_KEYS
+from evalmake.project.validation import COUNT_HELP, describe_share, validate
 
 AxisValue = str | int | float | bool
-_MOST_NAMED = 1_000_000
 _MINIMUM = {"seed": 0, "limit": 1}
 _WANTED = {"model": "names of models", "benchmark": "names of benchmarks", "weights": 'folders: glob("PATTERN/")'}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its key, its values in order, and the values without overrides."""
+    """An axis: its key, its values in order, and the values without overrides.
+
+    A value is what a path has. `settings` has what each stands for, on an axis over a parameter or a key of the
+    benchmark: a text may be called by the variable that holds it.
+    """
 
     key: str
     values: tuple[AxisValue, ...]
@@ -34,6 +42,28 @@ class Axis:
     spans: tuple[Span, ...]
     span: Span
     folders: tuple[Folder, ...] = ()  # those that the values of the axis `weights` name
+    settings: tuple[Value, ...] = ()
+    declared_settings: tuple[Value, ...] = ()
+
+    @property
+    def is_core(self) -> bool:
+        """Whether the axis goes over one of the five keys of the eval."""
+        return self.key in AXIS_KEYS
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether the axis goes over an entry of `params` or `adapter`."""
+        return is_setting(self.key)
+
+    @property
+    def is_of_benchmark(self) -> bool:
+        """Whether the axis goes over a key of the benchmark."""
+        return is_of_benchmark(self.key)
+
+    def setting(self, value: AxisValue) -> tuple[Value, Span]:
+        """What a value of the path stands for, and where it is written."""
+        index = [with_type(one) for one in self.values].index(with_type(value))
+        return self.settings[index], self.spans[index]
 
     @cached_property
     def known(self) -> frozenset[tuple[str, AxisValue]]:
@@ -41,24 +71,14 @@ class Axis:
         return frozenset(map(with_type, (*self.declared, *self.values)))
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A `when` or `skip`: the values that each axis must have (by index), and the statements that then apply."""
-
-    tests: tuple[tuple[int, frozenset[tuple[str, AxisValue]]], ...]
-    block: Layer
-    gates: tuple[Gate, ...]
-    text: str
-    span: Span
-
-    def matches(self, cell: Sequence[AxisValue]) -> bool:
-        """Whether a cell's axis values pass every test."""
-        return all(with_type(cell[index]) in wanted for index, wanted in self.tests)
-
-
 def with_type(value: AxisValue) -> tuple[str, AxisValue]:
     """The value with its type, so that 1, 1.0 and true differ."""
     return type(value).__name__, value
+
+
+def to_part(value: AxisValue) -> str:
+    """The value as a part of the path of a cell."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read_axes(merged: MergedLayers, inheritance: Inheritance, diagnostics: Diagnostics, about: str) -> tuple[Axis, ...]:
@@ -74,8 +94,7 @@ def _read_axis(
     axis: tree.Axis, file: LoadedFile, inheritance: Inheritance, diagnostics: Diagnostics, about: str
 ) -> Axis | None:
     key, span = axis.key.text, file.span(axis.value)
-    if key not in AXIS_KEYS:
-        _report_bad_axis(key, file.span(axis.key), diagnostics, about)
+    if not check_key(key, file.span(axis.key), diagnostics, about):
         return None
     evaluator = Evaluator(inheritance.scope, file.source)
     try:
@@ -93,17 +112,28 @@ def _read_axis(
             f"an axis takes a list or a range, but this is {describe_type(value)}",
             span,
             about=about,
-            help=[_suggest_range(key, value) or f"for one value write `{key} = {format_value(value)}`"],
+            help=[_suggest_range(key, value) or _suggest_one_value(key, value)],
         )
         return None
     if not value:
         diagnostics.error("empty-axis", f"the axis `{key}` has no values", span, about=about)
         return None
-    spans = _item_spans(axis.value, file, len(value))
+    spans = find_item_spans(axis.value, file, len(value))
+    if key not in AXIS_KEYS:
+        names = find_variables(axis.value, inheritance.scope, False, len(value))
+        called = _check_settings(key, value, names, spans, file.span(axis.key), diagnostics, about)
+        if called is None:
+            return None
+        given = declared if isinstance(declared, tuple) else ()
+        names = find_variables(axis.value, inheritance.scope, True, len(given))
+        calls = [(call_value(one, name), one) for one, name in zip(given, names, strict=True)]
+        before = [(name, one) for name, one in calls if name is not None]
+        declared_names, declared_settings = tuple(n for n, _ in before), tuple(one for _, one in before)
+        return Axis(key, called, declared_names, spans, file.span(axis.key), (), value, declared_settings)
     members = _check_values(key, value, spans, diagnostics, about)
     if members is None:
         return None
-    known = _to_axis_values(declared) if isinstance(declared, tuple) else members
+    known = to_axis_values(declared) if isinstance(declared, tuple) else members
     folders = tuple(item for item in value if isinstance(item, Folder))
     return Axis(key, members, known, spans, file.span(axis.key), folders)
 
@@ -114,39 +144,31 @@ def _suggest_range(key: str, value: object) -> str:
     return f"write it without quotes: `{key} in {text}`" if re.fullmatch(r"\d+\.\.\d+", text) else ""
 
 
-def _report_bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
-    if key in Eval.model_fields and key not in ("params", "adapter"):
-        diagnostics.error(
-            "bad-axis",
-            f"`{key}` cannot be an axis",
-            span,
-            about=about,
-            notes=[f"`{key}` is not part of an evaluation's identity: its cells would all be the same"],
-        )
-        return
-    meant = closest_name(key, AXIS_KEYS)
-    diagnostics.error(
-        "bad-axis",
-        f"`{key}` cannot be an axis",
-        span,
-        about=about,
-        notes=[f"the keys that can be axes are {', '.join(AXIS_KEYS)}"],
-        help=[f"did you mean `{meant}`?" if meant else "write an eval for each value: `eval NAME from ...`"],
-    )
+def _suggest_one_value(key: str, value: object) -> str:
+    """Help for a value that is no list: the same as one value of the key, where the key is the eval's."""
+    if is_of_benchmark(key):
+        return f"for one value write `{key} in [{format_value(value)}]`"
+    root, *steps = key.split(".")
+    text = format_value(value)
+    for step in reversed(steps):
+        text = f"{{ {step} = {text} }}"
+    return f"for one value write `{root} = {text}`"
 
 
-def _item_spans(value: tree.Expr, file: LoadedFile, count: int) -> tuple[Span, ...]:
+def find_item_spans(value: tree.Expr, file: LoadedFile, count: int) -> tuple[Span, ...]:
     """The span of each item of a list; the whole expression's span where the list comes from a variable."""
     if isinstance(value, tree.ListOf) and len(value.items) == count:
         return tuple(file.span(item) for item in value.items)
     return (file.span(value),) * count
 
 
-def _to_axis_values(values: Sequence[object]) -> tuple[AxisValue, ...]:
+def to_axis_values(values: Sequence[object]) -> tuple[AxisValue, ...]:
     plain: list[AxisValue] = []
     for value in values:
         if isinstance(value, Symbol | Folder):
             plain.append(str(value))
+        elif value is None:
+            plain.append("none")
         elif isinstance(value, str | int | float | bool):
             plain.append(value)
     return tuple(plain)
@@ -160,11 +182,11 @@ def _check_values(
     seen: dict[str, Span] = {}
     before = len(diagnostics)
     for value, span in zip(values, spans, strict=True):
-        text = str(value)
-        again = text in seen and seen[text] != span
+        text = "none" if value is None else str(value)
+        is_cleared = value is None and key == "limit"
         if wanted == (Symbol,) and isinstance(value, str):
-            _report_quoted(key, value, span, diagnostics, about)
-        elif not isinstance(value, wanted) or isinstance(value, bool):
+            report_quoted(key, value, span, diagnostics, about)
+        elif not is_cleared and (not isinstance(value, wanted) or isinstance(value, bool)):
             what = _WANTED.get(key, "whole numbers")
             diagnostics.error(
                 "wrong-type",
@@ -176,19 +198,12 @@ def _check_values(
         elif isinstance(value, int) and value < (least := _MINIMUM[key]):
             diagnostics.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)
         elif text in seen:
-            diagnostics.error(
-                "duplicate-value",
-                f"`{text}` occurs twice in the axis `{key}`",
-                span,
-                "given again here" if again else "",
-                also=[(seen[text], "first given here")] if again else [],
-                about=about,
-            )
+            _report_twice(key, text, span, seen[text], diagnostics, about)
         seen.setdefault(text, span)
-    return _to_axis_values(values) if len(diagnostics) == before else None
+    return to_axis_values(values) if len(diagnostics) == before else None
 
 
-def _report_quoted(key: str, value: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
+def report_quoted(key: str, value: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
     diagnostics.error(
         "quoted-name",
         f"`{key}` takes a name, which has no quotes",
@@ -198,165 +213,61 @@ def _report_quoted(key: str, value: str, span: Span, diagnostics: Diagnostics, a
     )
 
 
-def read_conditions(
-    merged: MergedLayers,
-    axes: Sequence[Axis],
-    inheritance: Inheritance,
-    diagnostics: Diagnostics,
-    about: str,
-    skips: bool = False,
-) -> tuple[Condition, ...]:
-    """Read the `when`s (or `skip`s), and check that each tests axes of this eval for values that they have."""
-    conditions, named = [], 0
-    for node, file in merged.skips if skips else merged.whens:
-        tests = _read_tests(node.tests, file, axes, inheritance, diagnostics, about)
-        named += sum(len(wanted) for _, wanted in tests or ())
-        if named > _MOST_NAMED:
-            message = f"the conditions of this eval name more than {_MOST_NAMED} values"
-            raise make_error("too-large", message, Span(file.source, node.start, node.end), about=about)
-        text = " and ".join(Span(file.source, test.start, test.end).text for test in node.tests)
-        text = " ".join(text.split())
-        origin = "skip"
-        body: tuple[tree.Statement, ...] = ()
-        gates: tuple[Gate, ...] = ()
-        if isinstance(node, tree.When):
-            origin, body = f"when {text}", node.body
-            requires = [(s, file) for s in node.body if isinstance(s, tree.Require)]
-            gates = read_gates(requires, {axis.key for axis in axes}, inheritance, diagnostics, origin)
-            _check_body(node, file, {axis.key for axis in axes}, diagnostics, about)
-        if tests is not None:
-            first, last = node.tests[0].start, node.tests[-1].end
-            span = Span(file.source, node.start if skips else first, last)
-            conditions.append(Condition(tests, Layer(file, body, origin), gates, text, span))
-    return tuple(conditions)
-
-
-def _check_body(node: tree.When, file: LoadedFile, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
-    for statement in node.body:
-        if isinstance(statement, tree.Assign):
-            key = statement.key.text
-            if key not in Eval.model_fields:
-                report_unknown_key(
-                    diagnostics,
-                    key,
-                    file.span(statement.key),
-                    sorted(Eval.model_fields),
-                    "an eval",
-                    about,
-                    topic="eval",
-                )
-            elif key in axes:
-                diagnostics.error(
-                    "misplaced",
-                    f"a `when` cannot change the axis `{key}`",
-                    file.span(statement.key),
-                    about=about,
-                    help=["`skip` the cells that you do not want, or write a second eval"],
-                )
-        elif not isinstance(statement, tree.Require):
-            diagnostics.error(
-                "misplaced",
-                "a `when` holds only `key = value` and `require`",
-                file.span(statement),
-                about=about,
-                help=_suggest_skip(node, statement, file),
-            )
-
-
-def _suggest_skip(node: tree.When, statement: tree.Statement, file: LoadedFile) -> list[str]:
-    """Help for a `skip` inside a `when`: one `skip` with the tests of both."""
-    if not isinstance(statement, tree.Skip):
-        return []
-    texts = [Span(file.source, test.start, test.end).text for test in (*node.tests, *statement.tests)]
-    tests = " and ".join(dict.fromkeys(" ".join(text.split()) for text in texts))
-    return [f"write `skip {tests}` beside the `when`"]
-
-
-def _read_tests(
-    tests: Sequence[tree.Test],
-    file: LoadedFile,
-    axes: Sequence[Axis],
-    inheritance: Inheritance,
-    diagnostics: Diagnostics,
-    about: str,
-) -> tuple[tuple[int, frozenset[tuple[str, AxisValue]]], ...] | None:
-    """Each test as the index of an axis and the values that it allows; `None` after an error."""
-    allowed_values = []
-    before = len(diagnostics)
-    for test in tests:
-        index = next((i for i, axis in enumerate(axes) if axis.key == test.key.text), None)
-        if index is None:
-            _report_not_an_axis(test, file, axes, diagnostics, about)
-            continue
-        wanted = _read_wanted_values(test, file, axes[index], inheritance, diagnostics, about)
-        allowed_values.append((index, wanted))
-    if len(diagnostics) > before:
-        return None
-    for index in {i for i, _ in allowed_values}:
-        allowed = [wanted for i, wanted in allowed_values if i == index]
-        if not frozenset.intersection(*allowed):
-            diagnostics.error(
-                "dead-condition",
-                f"no value of `{axes[index].key}` satisfies this condition",
-                Span(file.source, tests[0].start, tests[-1].end),
-                about=about,
-            )
-            return None
-    return tuple(allowed_values)
-
-
-def _read_wanted_values(
-    test: tree.Test,
-    file: LoadedFile,
-    axis: Axis,
-    inheritance: Inheritance,
-    diagnostics: Diagnostics,
-    about: str,
-) -> frozenset[tuple[str, AxisValue]]:
-    try:
-        value = Evaluator(inheritance.scope, file.source)(test.value)
-    except EvalmakeError as error:
-        diagnostics.extend(error.diagnostics)
-        return frozenset()
-    given = value if isinstance(value, tuple) else (value,)
-    members = _to_axis_values(given)
-    for item in given:
-        if axis.key in ("model", "benchmark") and isinstance(item, str):
-            _report_quoted(axis.key, item, file.span(test.value), diagnostics, about)
-    for member, span in zip(members, _item_spans(test.value, file, len(members)), strict=True):
-        if with_type(member) not in axis.known:
-            names = [str(v) for v in axis.declared]
-            meant = closest_name(str(member), names)
-            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            diagnostics.error(
-                "dead-condition",
-                f"the axis `{axis.key}` has no value `{member}`, so this matches no cell",
-                span,
-                also=[(axis.span, f"its values are {shown}")],
-                about=about,
-                help=[f"did you mean `{meant}`?"] if meant else [],
-            )
-    return frozenset(with_type(member) for member in members)
-
-
-def _report_not_an_axis(
-    test: tree.Test, file: LoadedFile, axes: Sequence[Axis], diagnostics: Diagnostics, about: str
-) -> None:
-    names = [axis.key for axis in axes]
-    meant = closest_name(test.key.text, names)
+def _report_twice(key: str, text: str, span: Span, first: Span, diagnostics: Diagnostics, about: str) -> None:
+    again = first != span
     diagnostics.error(
-        "not-an-axis",
-        f"`{test.key.text}` is not an axis of this eval",
-        file.span(test.key),
+        "duplicate-value",
+        f"`{text}` occurs twice in the axis `{key}`",
+        span,
+        "given again here" if again else "",
+        also=[(first, "first given here")] if again else [],
         about=about,
-        notes=[
-            f"its axes are {', '.join(names)}"
-            if names[1:]
-            else f"its only axis is `{names[0]}`"
-            if names
-            else "it has no axes"
-        ],
-        help=[f"did you mean `{meant}`?"]
-        if meant
-        else ["a condition can only test axes: make it an axis, or write a second eval"],
+    )
+
+
+class _Settings(Block):
+    """The maps of an eval whose entries can be axes."""
+
+    params: Parameters | None = None
+    adapter: Adapter | None = None
+
+
+def _check_settings(
+    key: str,
+    values: Sequence[Value],
+    variables: Sequence[str],
+    spans: Sequence[Span],
+    span: Span,
+    diagnostics: Diagnostics,
+    about: str,
+) -> tuple[AxisValue, ...] | None:
+    """What the values are called, after checking that each has a name of its own, and the type of its key."""
+    called: list[AxisValue] = []
+    before = len(diagnostics)
+    for number, (value, variable, place) in enumerate(zip(values, variables, spans, strict=True)):
+        if is_setting(key):
+            fields = Fields()
+            fields.put_entry(tuple(key.split(".")), value, ValueOrigin(span, place, "own"))
+            validate(_Settings, fields.values, fields, diagnostics, about, place, what="an eval", topic="eval")
+        name = call_value(value, variable)
+        if name is None:
+            _report_nameless(key, value, place, diagnostics, about)
+            continue
+        same = next((i for i, one in enumerate(values[:number]) if is_same_value(one, value)), None)
+        alike = next((i for i, one in enumerate(called) if to_part(one) == to_part(name)), None)
+        if (first := same if same is not None else alike) is not None:
+            _report_twice(key, to_part(name), place, spans[first], diagnostics, about)
+        called.append(name)
+    return tuple(called) if len(diagnostics) == before else None
+
+
+def _report_nameless(key: str, value: Value, span: Span, diagnostics: Diagnostics, about: str) -> None:
+    """Report a value that a path cannot hold, and that no variable names."""
+    diagnostics.error(
+        "bad-value",
+        f"{describe_type(value)} like this cannot be a part of the path of a cell",
+        span,
+        about=about,
+        notes=[f"a part of a path has {PART_HELP}, at most 64 of them"] if isinstance(value, str) else [],
+        help=[f"put each into a variable, whose name is then the part: `{key} in [BRIEF, LONG]`"],
     )

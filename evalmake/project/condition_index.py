@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from evalmake.language.diagnostic import make_error
 from evalmake.language.source import Span
-from evalmake.project.axes import AxisValue, Condition, with_type
+from evalmake.project.axes import AxisValue, with_type
+from evalmake.project.conditions import Condition
 
 _MOST_TRIES = 10_000_000
 

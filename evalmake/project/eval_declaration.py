@@ -7,14 +7,17 @@ from typing import Any
 
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.source import Span
+from evalmake.language.tree import Assign
 from evalmake.language.values import Symbol, Template, format_value
-from evalmake.project.axes import Axis, Condition, read_axes, read_conditions
+from evalmake.project.axes import Axis, read_axes
+from evalmake.project.axis_keys import SETTINGS
+from evalmake.project.conditions import Condition, read_conditions
 from evalmake.project.declarations import read_doc_comment
 from evalmake.project.fields import Fields
 from evalmake.project.foreign_keys import suggest_form
 from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
 from evalmake.project.requirements import Gate, read_gates
-from evalmake.project.schema import AXIS_KEYS, KINDS
+from evalmake.project.schema import AXIS_KEYS, KINDS, Benchmark
 from evalmake.project.shell_variables import refuse_shell_variables
 from evalmake.project.validation import report_unknown_key
 
@@ -51,7 +54,7 @@ def check_eval(
     names = sorted(KINDS["eval"].model_fields)
     for key in merged.fields.values:
         if key not in KINDS["eval"].model_fields:
-            span, hints = merged.fields.spans[key,].key, suggest_form("eval", key)
+            span, hints = merged.fields.spans[key,].key, suggest_form("eval", key) or _suggest_axis(key, inheritance)
             report_unknown_key(diagnostics, key, span, names, "an eval", about, hints=hints, topic="eval")
     _refuse_lists(merged.fields, diagnostics, about)
     axes = read_axes(merged, inheritance, diagnostics, about)
@@ -76,6 +79,18 @@ def check_eval(
         parsed,
         inheritance,
     )
+
+
+def _suggest_axis(key: str, inheritance: Inheritance) -> list[str]:
+    """Help for a key that an eval has as an axis only, or as an entry of a map."""
+    root, _, inner = key.partition(".")
+    if root in SETTINGS and inner:
+        return [f"write `{root} = {{ {inner} = ... }}`; only an axis names the entry: `{key} in [...]`"]
+    benchmarks = (block.node for (kind, _), block in inheritance.parsed.items() if kind == "benchmark")
+    written = {one.key.text for node in benchmarks for one in node.body if isinstance(one, Assign)}
+    if key in Benchmark.model_fields or key in written:
+        return [f"`{key}` is a key of the benchmark; an eval has it as an axis: `{key} in [...]`"]
+    return []
 
 
 def _refuse_second_seed(fields: Fields, has_axis: bool, diagnostics: Diagnostics, about: str) -> None:

@@ -48,6 +48,22 @@ class Fields:
         self.values[key] = merged
         self.spans[path] = written
 
+    def put_entry(self, path: tuple[str, ...], value: Any, written: ValueOrigin) -> None:
+        """Set one entry of a map, at any depth: ("params", "temperature"). `none` takes it away (`KEEP_NONE`)."""
+        key, *steps, last = path
+        inner = self.values[key] = dict(self.values.get(key) or {})
+        for step in steps:
+            known = inner.get(step)
+            inner[step] = dict(known) if isinstance(known, dict) else {}
+            inner = inner[step]
+        self._forget_spans(path)
+        self.spans.setdefault((key,), written)
+        if value is None and key not in KEEP_NONE:
+            inner.pop(last, None)
+            return
+        inner[last] = value
+        self.spans[path] = written
+
     def copy(self) -> Fields:
         """A copy, to apply more layers to."""
         return Fields(dict(self.values), dict(self.spans))

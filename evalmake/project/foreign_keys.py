@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_REQUEST_PARAMETERS = (
+REQUEST_PARAMETERS = (
     "temperature",
     "top_p",
     "top_k",
@@ -123,6 +123,6 @@ def find_own_name(kind: str, key: str) -> str | None:
 
 def suggest_form(kind: str, key: str) -> list[str]:
     """Help for a key of another tool that has no counterpart of its own."""
-    if key in _REQUEST_PARAMETERS:
+    if key in REQUEST_PARAMETERS:
         return [f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"]
     return [form] if (form := _FORMS.get(kind, {}).get(key)) else []

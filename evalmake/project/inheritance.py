@@ -12,6 +12,7 @@ from evalmake.language.expressions import Evaluator, Scope
 from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Span
 from evalmake.project import catalog
+from evalmake.project.axis_keys import find_overlap
 from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.includes import LoadedFile
 from evalmake.project.key_types import LISTS_OF_SECRETS
@@ -164,7 +165,10 @@ class Inheritance:
         if blocks is None:
             return None
         merged, before = MergedLayers(), len(self.diagnostics)
-        axes = frozenset(AXIS_KEYS) if declaration.node.kind.text == "eval" else frozenset()
+        axes: frozenset[str] = frozenset()
+        if declaration.node.kind.text == "eval":
+            written = (statement for block in blocks for statement in block.body)
+            axes = frozenset((*AXIS_KEYS, *(one.key.text for one in written if isinstance(one, tree.Axis))))
         for block in blocks:
             self.apply_layer(merged, block, axes, declaration.node.kind.text == "eval")
         return merged if len(self.diagnostics) == before else None
@@ -172,6 +176,7 @@ class Inheritance:
     def apply_layer(self, merged: MergedLayers, block: Layer, axes: frozenset[str], is_eval: bool) -> None:
         """Apply one layer; its values win over those of earlier layers."""
         evaluator = Evaluator(self.scope, block.file.source, axes)
+        assigned: dict[str, tuple[tree.Name, Any]] = {}
         for statement in block.body:
             if not is_eval and not isinstance(statement, tree.Assign):
                 self.report_eval_only(statement, block.file)
@@ -179,11 +184,13 @@ class Inheritance:
             match statement:
                 case tree.Assign():
                     merged.axes.pop(statement.key.text, None)
-                    self.assign(merged.fields, statement, block, evaluator)
+                    value = self.assign(merged.fields, statement, block, evaluator)
+                    assigned[statement.key.text] = (statement.key, value)
+                    while axis := find_overlap(statement.key.text, value, merged.axes):
+                        self._replace_axis(merged, axis, statement, block)
                 case tree.Axis():
                     merged.fields.values.pop(statement.key.text, None)
-                    merged.axes.pop(statement.key.text, None)
-                    merged.axes[statement.key.text] = (statement, block.file)
+                    self._put_axis(merged, statement, block, assigned)
                 case tree.When():
                     merged.whens.append((statement, block.file))
                 case tree.Skip():
@@ -192,7 +199,28 @@ class Inheritance:
                     merged.requires.append((statement, block.file))
         self._check_duplicate_keys(block)
 
-    def assign(self, fields: Fields, statement: tree.Assign, block: Layer, evaluator: Evaluator) -> None:
+    def _put_axis(
+        self, merged: MergedLayers, axis: tree.Axis, block: Layer, assigned: Mapping[str, tuple[tree.Name, Any]]
+    ) -> None:
+        """Add an axis, which replaces one of a farther layer; `assigned` has the values of its own layer above it."""
+        key = axis.key.text
+        for other, (node, _) in [*merged.axes.items()]:
+            if other == key or other.startswith(f"{key}.") or key.startswith(f"{other}."):
+                del merged.axes[other]
+                if other != key and any(node is own for own in block.body):
+                    self._report_twice(max(key, other, key=len), axis.key, node.key, block)
+        root = assigned.get(key.partition(".")[0])
+        if root and find_overlap(root[0].text, root[1], [key]):
+            self._report_twice(key, root[0], axis.key, block)
+        merged.axes[key] = (axis, block.file)
+
+    def _replace_axis(self, merged: MergedLayers, axis: str, statement: tree.Assign, block: Layer) -> None:
+        """Take away a farther layer's axis that an entry of `params` or `adapter` replaces."""
+        node, _ = merged.axes.pop(axis)
+        if any(node is own for own in block.body):
+            self._report_twice(axis, statement.key, node.key, block)
+
+    def assign(self, fields: Fields, statement: tree.Assign, block: Layer, evaluator: Evaluator) -> Any:
         """Evaluate one `key = value` into `fields`; a statement that several inherit is evaluated once."""
         key = (id(statement), block.origin, evaluator.axes)
         if key not in self._evaluated:
@@ -201,9 +229,10 @@ class Inheritance:
                 value = (evaluator.evaluate_secrets if takes_secrets else evaluator)(statement.value)
             except EvalmakeError as error:
                 self.diagnostics.extend(error.diagnostics)
-                return
+                return {}
             self._evaluated[key] = (value, *_find_origins(statement, block, value))
         fields.put(statement.key.text, *self._evaluated[key])
+        return self._evaluated[key][0]
 
     def _check_duplicate_keys(self, block: Layer) -> None:
         seen: dict[str, tree.Name] = {}
@@ -212,14 +241,18 @@ class Inheritance:
                 continue
             key = statement.key
             if key.text in seen:
-                self.diagnostics.error(
-                    "duplicate-key",
-                    f"`{key.text}` is given twice",
-                    block.file.span(key),
-                    "given again here",
-                    also=[(block.file.span(seen[key.text]), "first given here")],
-                )
+                self._report_twice(key.text, key, seen[key.text], block)
             seen[key.text] = key
+
+    def _report_twice(self, what: str, one: tree.Name, other: tree.Name, block: Layer) -> None:
+        first, again = sorted((one, other), key=lambda key: key.start)
+        self.diagnostics.error(
+            "duplicate-key",
+            f"`{what}` is given twice",
+            block.file.span(again),
+            "given again here",
+            also=[(block.file.span(first), "first given here")],
+        )
 
     def _report_missing_parent(self, kind: str, parent: tree.Name, child: ParsedDeclaration) -> None:
         names = {name: s for (k, name), s in self.parsed.items() if k == kind}

@@ -17,6 +17,7 @@ from evalmake.language.file_hashes import FileHashes
 from evalmake.language.source import Source, Span
 from evalmake.language.values import Symbol
 from evalmake.pins.lock import Lock
+from evalmake.project.benchmark_axes import add_benchmarks_of_axes
 from evalmake.project.boundary import Boundary
 from evalmake.project.command_words import Word
 from evalmake.project.declarations import (
@@ -142,6 +143,7 @@ def _load_declarations(
     check_references(project, parsed, diagnostics)
     diagnostics.check()
     add_models_of_folders(project, diagnostics)
+    add_benchmarks_of_axes(project, plugins, parsed, diagnostics)
     diagnostics.check()
     if locked:
         apply_lock(project)

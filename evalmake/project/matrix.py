@@ -13,11 +13,12 @@ from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
 from evalmake.language.tree import Assign
 from evalmake.language.values import Duration, Symbol
-from evalmake.project.axes import AxisValue
+from evalmake.project.axes import AxisValue, to_part, with_type
+from evalmake.project.benchmark_axes import name_benchmark
 from evalmake.project.condition_index import ConditionIndex
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
-from evalmake.project.fields import Fields
+from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.project import Project
 from evalmake.project.requirements import Gate
 from evalmake.project.schema import AXIS_KEYS, MOST_CELLS, Eval, Resources, fill_templates
@@ -67,7 +68,12 @@ class Evaluation:
     @property
     def address(self) -> str:
         """Its path without its seed, which all seeds of a cell share."""
-        return "/".join([self.eval, *(str(value) for key, value in self.axes if key != "seed")])
+        return "/".join([self.eval, *(to_part(value) for key, value in self.axes if key != "seed")])
+
+    @property
+    def benchmark_name(self) -> str:
+        """The name of its benchmark, without what an axis changes of it."""
+        return self.benchmark.name.partition("@")[0]
 
     @property
     def axes(self) -> tuple[tuple[str, AxisValue], ...]:
@@ -183,10 +189,12 @@ def _report_too_many_cells(
 
 
 def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Diagnostics) -> Iterator[Evaluation]:
-    variants: dict[tuple[int, ...], Variant | None] = {}
+    variants: dict[tuple[object, ...], Variant | None] = {}
     used: set[int] = set()
     skipped: set[int] = set()
     keys = [axis.key for axis in declaration.axes]
+    settings = [i for i, axis in enumerate(declaration.axes) if axis.is_setting]
+    of_benchmark = [i for i, axis in enumerate(declaration.axes) if axis.is_of_benchmark]
     at = {key: keys.index(key) if key in keys else None for key in AXIS_KEYS}
     whens = ConditionIndex(declaration.whens, declaration.span)
     skips = ConditionIndex(declaration.skips, declaration.span)
@@ -195,23 +203,25 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
             skipped.update(hits)
             continue
         matched = whens.find(values)
-        if matched not in variants:
+        shared = (matched, *(with_type(values[i]) for i in settings))
+        if shared not in variants:
             used.update(matched)
-            variants[matched] = _make_variant(declaration, matched, diagnostics)
-        variant = variants[matched]
+            variants[shared] = _make_variant(declaration, matched, values, diagnostics)
+        variant = variants[shared]
         if variant is None:
             continue
         block = variant.block
         here: dict[str, Any] = {k: values[i] if i is not None else getattr(block, k) for k, i in at.items()}
-        name = "/".join([declaration.name, *map(str, values)])
+        name = "/".join([declaration.name, *map(to_part, values)])
+        benchmark = name_benchmark(str(here["benchmark"]), [(keys[i], values[i]) for i in of_benchmark])
         yield Evaluation(
             name,
             values,
             variant,
             project.models[_name_model(here)],
-            project.benchmarks[str(here["benchmark"])],
+            project.benchmarks[benchmark],
             int(here["seed"]),
-            here["limit"],
+            None if here["limit"] == "none" else here["limit"],
         )
     if not project.overrides:
         unused = [when for i, when in enumerate(declaration.whens) if i not in used]
@@ -229,8 +239,10 @@ def _name_model(values: dict[str, Any]) -> str:
     return name_model(values["model"], values["weights"]) if values["weights"] else str(values["model"])
 
 
-def _make_variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagnostics: Diagnostics) -> Variant | None:
-    """The eval's fields with the `when`s of these indices applied."""
+def _make_variant(
+    declaration: EvalDeclaration, matched: tuple[int, ...], cell: tuple[AxisValue, ...], diagnostics: Diagnostics
+) -> Variant | None:
+    """The eval's fields with the `when`s of these indices applied, and the parameters that are axes."""
     fields = declaration.fields.copy()
     gates = list(declaration.gates)
     axes = frozenset(axis.key for axis in declaration.axes)
@@ -241,9 +253,15 @@ def _make_variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagno
             if isinstance(statement, Assign):
                 declaration.inheritance.assign(fields, statement, when.block, evaluator)
         gates += when.gates
+    for axis, value in zip(declaration.axes, cell, strict=True):
+        if axis.is_setting:
+            setting, span = axis.setting(value)
+            fields.put_entry(tuple(axis.key.split(".")), setting, ValueOrigin(axis.span, span, "own"))
     values = dict(fields.values)
     for axis in declaration.axes:
-        first = axis.values[0]
+        if not axis.is_core:
+            continue
+        first = None if axis.key == "limit" else axis.values[0]
         values[axis.key] = axis.folders[0] if axis.folders else Symbol(first) if isinstance(first, str) else first
     about = f"eval {declaration.name}"
     block = validate(

@@ -95,7 +95,7 @@ def _apply_override(
         return
     try:
         declared = scope.variable(name, declared_at, declared=True)
-        binding.override = _read_typed_value(scope, text, declared, place)
+        binding.override, binding.override_node = _read_typed_value(scope, text, declared, place)
         binding.overridden = True
     except EvalmakeError as error:
         diagnostics.extend(error.diagnostics)
@@ -167,13 +167,14 @@ def _add_override_notes(diagnostic: Diagnostic, words: Sequence[Word]) -> Diagno
     return replace(diagnostic, notes=(*diagnostic.notes, *notes))
 
 
-def _read_typed_value(scope: Scope, text: str, declared: Value, place: Span) -> Value:
-    """`text` as a value of the declared type; ValueError if it is of another."""
+def _read_typed_value(scope: Scope, text: str, declared: Value, place: Span) -> tuple[Value, tree.Expr | None]:
+    """`text` as a value of the declared type, and its expression; ValueError if it is of another."""
     if isinstance(declared, str):
-        return text
+        return text, None
     try:
         source = Source(COMMAND_LINE, text)
-        value = Evaluator(scope, source)(parse_override(source))
+        node = parse_override(source)
+        value = Evaluator(scope, source)(node)
     except EvalmakeError:
         raise ValueError(text) from None
     numbers = (int, float)
@@ -184,5 +185,5 @@ def _read_typed_value(scope: Scope, text: str, declared: Value, place: Span) -> 
         and not isinstance(declared, bool)
     )
     if value is None or declared is None or same:
-        return value
+        return value, node
     raise ValueError(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel
 
@@ -38,8 +38,10 @@ def check_references(
                     if value is not None and value not in project.of(wanted):
                         span = at.value if at else item.span
                         report_unknown_name(project, wanted, value, span, f"{kind} {item.name}", diagnostics, parsed)
+    keys = (axis.key for declaration in project.evals.values() for axis in declaration.axes if not axis.is_core)
+    axes = tuple(dict.fromkeys(keys))
     for report in project.reports.values():
-        _check_coordinates(report, diagnostics)
+        _check_coordinates(report, axes, diagnostics)
         _check_baseline(report, project, parsed, diagnostics)
         check_groups(report, project, diagnostics)
         check_sections(report, project, diagnostics)
@@ -51,9 +53,9 @@ def check_references(
                     report_unknown_name(project, key, value, span, about, diagnostics, parsed)
 
 
-def _check_coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
+def _check_coordinates(report: Declaration, axes: Iterable[str], diagnostics: Diagnostics) -> None:
     """Check a report's `rows` and `column`."""
-    names = ("model", "benchmark", "eval", "metric", *AXIS_KEYS[2:], "tag")
+    names = ("model", "benchmark", "eval", "metric", *AXIS_KEYS[2:], "tag", *axes)
     for key in ("rows", "column"):
         value = getattr(report.block, key)
         if value not in names:

@@ -49,7 +49,7 @@ _NO_IMAGE = "no container"
 _ENVIRONMENT = "map of texts, numbers and secrets"
 _HEADERS = "map of texts and secrets"
 _GROUPS = "`true`, or map of lists of columns"
-_COORDINATES = "one of model, benchmark, eval, metric, seed, limit, weights, tag"
+_COORDINATES = "one of model, benchmark, eval, metric, seed, limit, weights, tag, or any other axis"
 
 
 class Resources(Block):
@@ -304,7 +304,10 @@ class Eval(Block):
         ..., "The model to evaluate; `model in [a, b]` makes an axis.", "nemotron", identity=True
     )
     benchmark: Annotated[Word, Reference("benchmark")] = define_key(
-        ..., "The benchmark to run; `benchmark in [a, b]` makes an axis.", "gsm8k", identity=True
+        ...,
+        "The benchmark to run; `benchmark in [a, b]` makes an axis, and `fewshot in [0, 5]` one over a key of it.",
+        "gsm8k",
+        identity=True,
     )
     seed: Natural = define_key(0, "The seed of sampling; `seed in 1..3` makes three runs.", "1", identity=True)
     limit: Count | None = define_key(None, "How many items are asked.", "100", identity=True, unset="all items")
@@ -317,10 +320,17 @@ class Eval(Block):
         unset="the weights of the deployment",
     )
     params: Parameters = define_key(
-        {}, "Request parameters of every request.", "{ temperature = 0.7 }", identity=True, type="map"
+        {},
+        "Request parameters; `params.NAME in [...]` makes an axis.",
+        "{ temperature = 0.7 }",
+        identity=True,
+        type="map",
     )
     adapter: Adapter = define_key(
-        Adapter(), "What the gateway does to this eval's requests.", "{ strip_reasoning = true }", identity=True
+        Adapter(),
+        "What the gateway does to requests; `adapter.KEY` can be an axis.",
+        "{ reseed = true }",
+        identity=True,
     )
     executor: ExecutorName = define_key("local", "Where the evaluations run.", "cluster")
     resources: Resources = define_key(Resources(), "What each evaluation needs.", "{ cpus = 2 }")

@@ -357,7 +357,7 @@ def report_unknown_key(
     """Report that `what` has no key `key`, which keys it has, and where to read about them."""
     kind = topic.rpartition(" ")[2]
     own = find_own_name(kind, key)
-    meant = own if own in names else None if suggest_form(kind, key) else closest_name(key, names)
+    meant = own if own in names else None if suggest_form(kind, key) or "." in key else closest_name(key, names)
     noun = "setting" if also else "key"
     diagnostics.error(
         "unknown-key",

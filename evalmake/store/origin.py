@@ -17,7 +17,7 @@ USER, HOST, EVALFILE, MODEL, BENCHMARK = "user", "host", "evalfile", "model", "b
 
 def describe_origin(evaluation: Evaluation, evalfile: str) -> dict[str, str]:
     """The facts about an attempt of this process."""
-    names = {MODEL: evaluation.model.name, BENCHMARK: evaluation.benchmark.name}
+    names = {MODEL: evaluation.model.name, BENCHMARK: evaluation.benchmark_name}
     return {**names, **describe_maker(evalfile)}
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
 from evalmake.language.values import Files, SecretRef, format_value, join_files
+from evalmake.project.axes import to_part
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
@@ -67,7 +68,7 @@ def _unknown_target(workspace: Workspace, target: str) -> EvalmakeError:
 
 def _render_matrix(declaration: EvalDeclaration) -> str:
     """An eval's axes, conditions and requirements, each with its place."""
-    rows = [(f"{axis.key} in [{', '.join(map(str, axis.values))}]", axis.span) for axis in declaration.axes]
+    rows = [(f"{axis.key} in [{', '.join(map(to_part, axis.values))}]", axis.span) for axis in declaration.axes]
     rows += [(f"skip {skip.text}", skip.span) for skip in declaration.skips]
     rows += [(f"when {when.text}", when.span) for when in declaration.whens]
     for condition, gates in [("", declaration.gates), *((when.text, when.gates) for when in declaration.whens)]:
@@ -81,7 +82,7 @@ def _render_matrix(declaration: EvalDeclaration) -> str:
 
 def _render_cell(project: Project, cell: Evaluation, as_json: bool) -> str:
     """A cell's own values, what its requests hold, then its model, its deployment and its benchmark."""
-    title = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
+    title = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark_name}, seed {cell.seed})"
     deployment = cell.model.block.deployment
     declared: list[tuple[str, Declaration]] = [(f"model {cell.model.name}", cell.model)]
     declared += [(f"deployment {deployment}", project.deployments[deployment])] if deployment else []
