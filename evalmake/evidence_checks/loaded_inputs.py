@@ -19,7 +19,7 @@ NAME = "inputs.json"
 MOST_BYTES = 64 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
-_QUESTIONS = {"exists": 2, "is_file": 2, "content": 2, "files": 3, "folders": 4}
+_QUESTIONS = {"exists": 2, "is_file": 2, "content": 2, "files": 3, "named": 3, "folders": 4}
 """The kinds of questions of `ExternalInputs`, and how many texts each has."""
 
 
@@ -130,6 +130,8 @@ def _parse_answer(entry: object) -> tuple[Question, object]:
             return question, answer
         case "files":
             return question, _names(answer)
+        case "named":
+            return question, [*_list_of_texts({"answer": answer}, "answer")]
         case "folders":
             return question, [_parse_folder(one) for one in _as_list(answer, "answer")]
     return question, None if answer is None else _parse_content(answer)

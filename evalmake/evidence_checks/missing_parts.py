@@ -20,8 +20,8 @@ from evalmake.planning import find_problems, is_error, make_plan
 from evalmake.project.boundary import ALLOW_VARIABLE
 from evalmake.project.catalog import PREFIX, catalog_folder
 from evalmake.project.command_words import Words
+from evalmake.project.named_files import list_input_files
 from evalmake.project.targets import Selection
-from evalmake.run.job_builder import input_files
 from evalmake.signatures.keys import make_key_pair
 from evalmake.workspace import Workspace
 
@@ -218,7 +218,7 @@ def _find_unread(recorded: tuple[Workspace, Graph], inputs: LoadedInputs, scratc
     used = {node.evaluation.benchmark.name for node in (*graph.nodes.values(), *shown)}
     read, others = set[Path](), set[Path]()
     for name, benchmark in workspace.project.benchmarks.items():
-        (read if name in used else others).update(file.path for file in input_files(benchmark))
+        (read if name in used else others).update(file.path for file in list_input_files(benchmark))
     absent = {scratch / ABSENT / place_of(name): name for name in inputs.files}
     return {absent[path] for path in others - read if path in absent}
 

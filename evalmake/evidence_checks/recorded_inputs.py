@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
@@ -18,6 +18,7 @@ from evalmake.language.file_content import Content
 from evalmake.language.file_hashes import FileHashes, hash_bytes
 from evalmake.language.file_tree import list_entries, read_plain_file
 from evalmake.language.source import Span
+from evalmake.language.values import File
 from evalmake.project.boundary import Boundary
 
 SOURCES = "sources"
@@ -38,6 +39,8 @@ class RecordedInputs(ExternalInputs):
         self._names = PathNames(inputs.folder)
         self._home = str(home.absolute())
         self._absent = absent
+        self._placed: dict[Path, Path] = {}
+        """Where the content of a file lies -> the path of the file."""
         self._copies = check_copies(sources, inputs.files)
 
     def variable(self, name: str) -> str | None:
@@ -86,6 +89,11 @@ class RecordedInputs(ExternalInputs):
         """The folders that were found."""
         return cast(FoundFolders, self._answer("folders", root, pattern, marker))
 
+    def named_files(self, path: Path, question: str, find: Callable[[Path], list[str]]) -> list[File]:
+        """The files that a file of data named."""
+        asked = self._placed[path]
+        return self._list_files_beside(asked, cast(list[str], self._answer("named", asked, question)))
+
     def content(self, path: Path) -> Content | None:
         """What an image that is a file or folder held."""
         return cast(Content | None, self._answer("content", path))
@@ -93,7 +101,9 @@ class RecordedInputs(ExternalInputs):
     def place(self, path: Path) -> Path:
         """The copy of a file; a path at which nothing is where it was not copied."""
         name = self._name(path)
-        return self._copies.get(name) or self._absent / place_of(name)
+        place = self._copies.get(name) or self._absent / place_of(name)
+        self._placed[place] = path
+        return place
 
     def _name(self, path: Path) -> str:
         text = str(path.absolute())

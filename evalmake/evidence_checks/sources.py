@@ -39,9 +39,9 @@ from evalmake.project.command_words import Words
 from evalmake.project.declarations import Declaration
 from evalmake.project.loader import load_project_from
 from evalmake.project.matrix import expand_matrix
+from evalmake.project.named_files import list_input_files
 from evalmake.project.overrides import mention_overrides
 from evalmake.project.targets import Selection
-from evalmake.run.job_builder import input_files
 from evalmake.workspace import Workspace
 
 RESOLVED = "resolved."
@@ -206,7 +206,7 @@ def _select(workspace: Workspace, inputs: LoadedInputs) -> Selection:
 
 def _data_files(graph: Graph) -> Iterable[tuple[Path, str]]:
     """The files that the benchmarks of a graph read, with their digests, each once."""
-    found = {file.path: file.sha256 for benchmark, _ in _benchmarks(graph) for file in input_files(benchmark)}
+    found = {file.path: file.sha256 for benchmark, _ in _benchmarks(graph) for file in list_input_files(benchmark)}
     return found.items()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,12 @@ from evalmake.language.file_content import Content, read_content
 from evalmake.language.file_hashes import FileHashes
 from evalmake.language.file_search import find_files
 from evalmake.language.folder_search import find_complete_folders
-from evalmake.language.regular_file import read_regular
+from evalmake.language.regular_file import check_regular, read_regular
 from evalmake.language.source import Span
+from evalmake.language.values import File
 
+MOST_NAMED_BYTES, MOST_NAMED_FILES = 20 << 20, 200_000
+"""Of one file that data name, and how many of them one file of data can name."""
 FoundFolders = list[tuple[str, list[str]]]
 """The names of folders, each with the names of the files in it."""
 Question = tuple[str, ...]
@@ -96,6 +99,28 @@ class ExternalInputs:
         found = read_content(path, self.watched, self.hashes)
         self.answers["content", str(path.absolute())] = found
         return found
+
+    def named_files(self, path: Path, question: str, find: Callable[[Path], list[str]]) -> list[File]:
+        """The files that a file of data names and that are there, relative to its folder.
+
+        `path` is where its content lies, `find` reads all names, and `question` says which those are.
+        """
+        found: list[str] = []
+        for name in find(path):
+            target = path.parent / name
+            try:
+                fits = check_regular(target).st_size <= MOST_NAMED_BYTES
+            except OSError:
+                fits = False
+            self.watched.add(str(target))
+            if fits and len(found) < MOST_NAMED_FILES:
+                found.append(name)
+        self.answers["named", str(path.absolute()), question] = found
+        return self._list_files_beside(path, found)
+
+    def _list_files_beside(self, path: Path, names: Iterable[str]) -> list[File]:
+        beside = {name: path.parent / name for name in names}
+        return [File(name, self.digest(target), self.place(target)) for name, target in beside.items()]
 
     def place(self, path: Path) -> Path:
         """Where the content of a file that was hashed lies."""

@@ -15,6 +15,7 @@ from evalmake.plugin_api.harness import AddsToIdentity
 from evalmake.project.declarations import Declaration, HasPlacement
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.matrix import Evaluation
+from evalmake.project.named_files import identify_named_files
 from evalmake.project.project import Project
 from evalmake.project.request_parameters import find_overruled_names
 from evalmake.scoring.demands import Demands
@@ -236,6 +237,7 @@ class GraphBuilder:
                 "dataset": block.dataset,
                 "digest": block.digest,
                 "files": block.files,
+                "named_files": identify_named_files(benchmark),
                 "env": _without_secrets(block.env),
                 "adapter": self._adapter_identity(block.adapter),
                 **{k: v for k, v in settings.items() if k not in placement},

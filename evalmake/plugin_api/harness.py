@@ -28,10 +28,12 @@ from pydantic import BaseModel
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.project.adapter import merge_adapters
 from evalmake.project.declarations import ChecksBenchmark as ChecksBenchmark
+from evalmake.project.declarations import ClaimsKeys as ClaimsKeys
 from evalmake.project.declarations import Declaration
 from evalmake.project.declarations import HasPlacement as HasPlacement
 from evalmake.project.declarations import HasUnusedKeys as HasUnusedKeys
 from evalmake.project.matrix import Evaluation
+from evalmake.project.named_files import NamesFiles as NamesFiles
 from evalmake.scoring.score import Score
 from evalmake.scoring.unscored_causes import NO_CAUSE, Cause
 

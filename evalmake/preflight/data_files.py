@@ -19,7 +19,7 @@ from evalmake.preflight.context import BuildContext, first_of_each
 from evalmake.project.boundary import allow_help
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
-from evalmake.run.job_builder import input_files
+from evalmake.project.named_files import list_data_files, list_input_files
 from evalmake.seal import seal, unseal
 
 _LARGEST = 64 * 1024**2  # bytes of a benchmark's files; the run reports the errors of more, as `-n` must be fast
@@ -56,7 +56,7 @@ def _distinguish(node: Node) -> Hashable:
 def _find_outside(context: BuildContext, benchmark: Declaration) -> Path | None:
     """A file of the benchmark that is outside the project, so that what is in it is not shown."""
     boundary = context.project.files.boundary
-    return next((file.path for file in input_files(benchmark) if not boundary.holds(file.path)), None)
+    return next((file.path for file in list_input_files(benchmark) if not boundary.holds(file.path)), None)
 
 
 def _hide_content(errors: list[DataError], outside: Path | None) -> list[DataError]:
@@ -76,7 +76,7 @@ def _hide_notes(notes: list[DataNote], outside: Path | None) -> list[DataNote]:
 
 
 def _size(benchmark: Declaration) -> int:
-    return sum(file.path.stat().st_size for file in input_files(benchmark) if file.path.exists())
+    return sum(file.path.stat().st_size for file in list_data_files(benchmark) if file.path.exists())
 
 
 def _mark(context: BuildContext, node: Node) -> Path:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
+from evalmake.language.values import Files
 from evalmake.project.fields import Fields
 from evalmake.project.foreign_keys import suggest_form
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import MergedLayers, ParsedDeclaration
-from evalmake.project.key_types import Block
+from evalmake.project.key_types import Block, read_symbol
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.schema import KINDS, PLUGIN_KINDS
 from evalmake.project.shell_variables import refuse_shell_variables
@@ -40,6 +41,8 @@ class Declaration:
     span: Span
     doc: str
     parsed: ParsedDeclaration | None
+    named_files: dict[Path, Files] = field(default_factory=dict)
+    """A data file of a benchmark -> the files that its records name."""
 
     @property
     def plugin(self) -> str:
@@ -70,6 +73,14 @@ class HasPlacement(Protocol):
     placement: ClassVar[tuple[str, ...]]
 
 
+@runtime_checkable
+class ClaimsKeys(Protocol):
+    """A harness with a key that every benchmark has, too, and that means another thing by the form of its value."""
+
+    def claims_key(self, key: str, value: object, /) -> bool:
+        """Whether this value is the harness's."""
+
+
 def check_declaration(
     parsed: ParsedDeclaration,
     merged: MergedLayers,
@@ -87,7 +98,8 @@ def check_declaration(
     refuse_shell_variables(fields, variables, diagnostics, about)
     if len(diagnostics) > before:
         return None
-    common = {key: value for key, value in fields.values.items() if key in block.model_fields}
+    claimed = _find_claimed_keys(kind, fields, plugins)
+    common = {key: value for key, value in fields.values.items() if key in block.model_fields and key not in claimed}
     plugin_values = {key: value for key, value in fields.values.items() if key not in common}
     typed = validate(
         block,
@@ -126,6 +138,17 @@ def check_declaration(
         if isinstance(harness, ChecksBenchmark):
             harness.check_benchmark(declaration, diagnostics)
     return declaration
+
+
+def _find_claimed_keys(kind: str, fields: Fields, plugins: PluginRegistry) -> set[str]:
+    """The keys of every benchmark whose values are meant for keys of the harness with the same name."""
+    name = read_symbol(fields.values.get("harness")) if kind == "benchmark" else None
+    if not isinstance(name, str) or name not in plugins.names("harnesses"):
+        return set()
+    harness = plugins.get("harnesses", name)
+    if not isinstance(harness, ClaimsKeys):
+        return set()
+    return {key for key, value in fields.values.items() if harness.claims_key(key, value)}
 
 
 def _drop_unused_keys(declaration: Declaration, unused: Mapping[str, str], diagnostics: Diagnostics) -> None:

@@ -30,6 +30,7 @@ from evalmake.project.eval_declaration import check_eval
 from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.includes import FileSet, LoadedFile, read_files
 from evalmake.project.inheritance import Inheritance, Layer, ParsedDeclaration
+from evalmake.project.named_files import add_named_files
 from evalmake.project.overrides import apply_overrides, bind_variables, evaluate_variables, report_unknown_variable
 from evalmake.project.pinned_inputs import apply_lock
 from evalmake.project.plugin_registry import PluginRegistry
@@ -140,6 +141,7 @@ def _load_declarations(
         Lock.read(path, external),
         {f"{kind} {name}": block.span for (kind, name), block in parsed.items()},
     )
+    add_named_files(project.benchmarks.values(), plugins, external)
     check_references(project, parsed, diagnostics)
     diagnostics.check()
     add_models_of_folders(project, diagnostics)

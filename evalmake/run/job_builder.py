@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 from evalmake.language.diagnostic import make_error
 from evalmake.language.file_hashes import FileHashes, hash_file
 from evalmake.language.file_tree import remove_tree
-from evalmake.language.values import File, Files, SecretRef
+from evalmake.language.values import File, SecretRef
 from evalmake.planner.graph import Node
 from evalmake.planner.placement import attempt_timeout, job_image, shares_allocations
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities, Job
 from evalmake.plugin_api.harness import HasProgram
 from evalmake.project.declarations import Declaration
+from evalmake.project.named_files import list_input_files
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
 from evalmake.project.references import find_judge
@@ -208,7 +209,7 @@ class JobBuilder:
     # Inputs -------------------------------------------------------------------------------------
 
     def _copy_inputs(self, inputs: Mapping[str, Path], benchmark: Declaration) -> dict[str, Path]:
-        by_path = {file.path: file for file in input_files(benchmark)}
+        by_path = {file.path: file for file in list_input_files(benchmark)}
         return {name: self._copy_verified(by_path[path]) for name, path in inputs.items()}
 
     def _copy_verified(self, file: File) -> Path:
@@ -241,17 +242,6 @@ def _no_proxy_variables(environ: Mapping[str, str], hosts: Iterable[str]) -> dic
     configured = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     value = ",".join(filter(None, (configured, *sorted({"127.0.0.1", "localhost", *hosts}))))
     return {"no_proxy": value, "NO_PROXY": value}
-
-
-def input_files(benchmark: Declaration) -> list[File]:
-    """Every input file that a benchmark names."""
-    found: list[File] = []
-    for block in (benchmark.block, benchmark.settings):
-        for key in type(block).model_fields if block is not None else ():
-            value = getattr(block, key)
-            if isinstance(value, Files):
-                found += value.files
-    return found
 
 
 def split_secrets(env: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:

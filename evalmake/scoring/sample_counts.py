@@ -105,6 +105,8 @@ class SampleCounts:
             return
         self.counts["replies"] += 1
         finish = _FINISHES.get(str(row.get("finish_reason")))
+        if finish == "replies_calling_tools" and row.get("message") is not None:
+            return  # the scorer reads the whole reply, and so its calls
         if finish and not (finish == "replies_truncated" and asks_for_one_token(request)):
             self.counts[finish] += 1
         if finish is None and ends_in_reasoning(reply):

@@ -53,7 +53,7 @@ _REFUSED_PARAMS = {
     "messages": "`messages` is a key of the benchmark, not a request parameter",
     "prompt": "`prompt` is a key of the benchmark, not a request parameter",
 }
-_CHAT_ONLY = ("messages", "tools")
+_CHAT_ONLY = ("messages", "tools", "image", "audio")
 """Keys of what the completions API has no place for."""
 _CURES = {"n": "to ask each question again, add seeds: `seed in 1..4`"}
 _COMPARE = "compare what the pattern captures with a field by `target`; braces themselves are `\\{` and `\\}`"
@@ -156,7 +156,8 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
 def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
     if isinstance(settings.scorer, tuple) and (mistake := _find_list_mistake(settings.scorer)):
         yield BadValue("scorer", mistake)
-    for key in ("prompt", "system", "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
+    asked = ("prompt", "image", "audio", "system")
+    for key in (*asked, "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
             if brace := _find_lone_brace(text):
@@ -189,9 +190,6 @@ def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
         yield BadValue("metric", f"{who} no `{block.metric}`", f"{they} {reported}")
     for name, why in find_refused_params(block.params).items():
         yield BadValue("params", why, _CURES.get(name, "leave it out"))
-    if block.image and (field := re.search(r"\{[^{}]+\}", block.image)):
-        message = f"this is the name of a container image, and `{field[0]}` is a field of a record"
-        yield BadValue("image", message, "a picture is a part of a message: `evalmake help conversations`")
 
 
 def _find_conversation_mistakes(settings: Any) -> Iterator[BadValue]:

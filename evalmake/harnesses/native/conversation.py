@@ -20,6 +20,8 @@ CONFLICTS = {
     "prompt": "they are two ways to ask a question",
     "choices": "a conversation has its options in its messages",
     "examples": "a conversation has its turns in its messages",
+    "image": "a conversation has its pictures in the parts of its messages",
+    "audio": "a conversation has its clips in the parts of its messages",
 }
 """Keys that cannot stand beside `messages`, and why."""
 ROLES = ("system", "developer", "user", "assistant", "tool")

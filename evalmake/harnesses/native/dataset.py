@@ -20,12 +20,13 @@ Row = tuple[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its index, its location in a file, its fields and its fingerprint."""
+    """One record: its index, its location in a file, its fields and its fingerprint, and the name of the file."""
 
     index: int
     where: str
     data: dict[str, Any]
     item: str
+    file: str = ""
 
 
 def read_files(folder: Path, names: Sequence[str], paths: Mapping[str, str] | None = None) -> list[Record]:
@@ -43,7 +44,7 @@ def read_files(folder: Path, names: Sequence[str], paths: Mapping[str, str] | No
             elif not isinstance(value, dict):
                 mistakes.append(f"{name}{place}: a record is an object, but this is {_type_name(value)}")
             else:
-                records.append(Record(len(records), f"{name}{place}", value, fingerprint(value)))
+                records.append(Record(len(records), f"{name}{place}", value, fingerprint(value), file))
     if mistakes:
         raise TaskError(*mistakes)
     if not records:

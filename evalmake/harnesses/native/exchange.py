@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from evalmake.harnesses.native.client import Client, Reply
 from evalmake.harnesses.native.conversation import Message, render_text
 from evalmake.harnesses.native.errors import RequestError
+from evalmake.harnesses.native.media import attach_files
 from evalmake.harnesses.native.prompts import (
     Body,
     Example,
@@ -23,8 +25,9 @@ from evalmake.model_reply.reasoning_tags import split_reasoning
 class Exchange:
     """Asks one item turn by turn; `body` is the last request, `replies` are all replies, the last one is scored."""
 
-    def __init__(self, client: Client, seed: int | None, item: Item, shown: Sequence[Example]) -> None:
-        self._client, self._item = client, item
+    def __init__(self, client: Client, seed: int | None, item: Item, shown: Sequence[Example], folder: Path) -> None:
+        """`folder` is where the pictures and clips of the item lie."""
+        self._client, self._item, self._folder = client, item, folder
         self._base = build_base_body(client.endpoint, seed)
         if item.tools:
             self._base["tools"] = list(item.tools)
@@ -48,7 +51,7 @@ class Exchange:
             messages += turn
             self.body = self._base | {"messages": list(messages)}
             try:
-                reply = await self._client.ask(self.body)
+                reply = await self._client.ask(attach_files(self.body, self._folder))
             except RequestError as error:
                 if len(self._turns) > 1:
                     error.args = (f"turn {number} of {len(self._turns)}: {error}",)

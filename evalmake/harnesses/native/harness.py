@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, WrapValidator
@@ -65,6 +67,14 @@ class NativeHarness:
             "The tools that the model may call, in OpenAI's form: a list, or the field of a record that has one.",
             '"{tools}"',
             type="a text or a list of maps",
+        )
+        image: str | None = define_key(
+            None,
+            "A picture beside the prompt, by a field: a file relative to the data file, a data URL or an address.",
+            '"{picture}"',
+        )
+        audio: str | None = define_key(
+            None, "A clip beside the prompt, by a field: a file relative to the data file, or a data URL.", '"{clip}"'
         )
         where: str | None = define_key(
             None,
@@ -161,6 +171,27 @@ class NativeHarness:
         return found | {"ignore_case": settings.normalize is None or "case" in settings.normalize}
 
     @staticmethod
+    def claims_key(key: str, value: object) -> bool:
+        """Whether `image` names a picture by a field of the record, and not a container image."""
+        return key == "image" and isinstance(value, str) and is_template(value)
+
+    @staticmethod
+    def describe_named_files(benchmark: Declaration) -> str:
+        """The keys by which records name pictures and clips, as JSON."""
+        settings = benchmark.settings
+        assert isinstance(settings, NativeHarness.Settings)
+        keys = {key: getattr(settings, key) for key in ("messages", "image", "audio", "where")}
+        given = {key: value for key, value in keys.items() if value is not None}
+        return json.dumps(given, ensure_ascii=False) if given.keys() - {"where"} else ""
+
+    @staticmethod
+    def find_named_files(benchmark: Declaration, file: Path) -> list[str]:
+        """The pictures and clips that the records of a data file name."""
+        from evalmake.harnesses.native.question_content import find_named_files
+
+        return find_named_files(json.loads(NativeHarness.describe_named_files(benchmark)), file)
+
+    @staticmethod
     def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
         """Those of evalmake's own scorers; a Python scorer or a judge may use any scale."""
         assert isinstance(benchmark.settings, NativeHarness.Settings)
@@ -215,10 +246,22 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
         "fewshot": block.fewshot,
         "paths": paths,
     }
+    data = [*(block.files.files if block.files else ()), *(settings.examples.files if settings.examples else ())]
+    task["media"] = {
+        name: {file.name: place(_rename_media(file), "media") for file in named.files}
+        for name, one in zip([*task["files"], *task["examples"]], data, strict=True)
+        if (named := evaluation.benchmark.named_files.get(one.path))
+    }
     scorer = place_all(settings.scorer_file, "scorer")
     task |= {"scorer_file": scorer[0]} if scorer else {}
     plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True, warnings=False)
     return {key: value for key, value in {**plain, **task}.items() if value not in (None, [], {})}
+
+
+def _rename_media(file: File) -> File:
+    """A picture or clip under a name that its content gives it."""
+    suffix = PurePath(file.name).suffix
+    return replace(file, name=f"{file.sha256}{suffix if re.fullmatch('[.][A-Za-z0-9]{1,8}', suffix) else '.bin'}")
 
 
 def _display_path(path: Path, root: Path) -> str:

@@ -47,7 +47,7 @@ class ItemRequester:
 
     async def _score_reply(self, item: Item, shown: Sequence[Example]) -> Sample:
         """Request a reply and score its text."""
-        exchange = Exchange(self.client, self.seed, item, shown)
+        exchange = Exchange(self.client, self.seed, item, shown, self.task.folder)
         try:
             reply = await exchange.ask()
         except RequestError as error:

@@ -7,10 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.harnesses.native.answers import mathematics
-from evalmake.harnesses.native.conversation import Message, Turn, read_messages, render_text, split_turns
+from evalmake.harnesses.native.conversation import Message, Turn, render_text, split_turns
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
-from evalmake.harnesses.native.json_io import dump_sorted, fingerprint
+from evalmake.harnesses.native.json_io import fingerprint
+from evalmake.harnesses.native.question_content import (
+    MEDIA_KEYS,
+    describe_question,
+    read_conversation,
+    read_media,
+    read_offered_tools,
+    user_content,
+)
 from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.record_weight import read_tags, read_weight
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
@@ -19,7 +27,6 @@ from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.task_file import FOLDING, LETTERED, TARGETLESS, Task
 from evalmake.harnesses.native.template import Template, as_text, blame_key, find_doubled_fields, has_field, lookup
 from evalmake.harnesses.native.text_folding import make_folding
-from evalmake.harnesses.native.tools import read_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class Item:
     content: str
     conversation: tuple[Turn, ...]
     """The record's own messages, turn by turn, if it has any; `prompt` is then all of them as one text."""
+    media: tuple[Mapping[str, Any], ...]
+    """The parts of the picture and the clip that stand before the prompt."""
     tools: tuple[Mapping[str, Any], ...]
 
     def repeats(self, other: Item | Example) -> bool:
@@ -68,6 +77,7 @@ class Example:
     answer: str
     question: str
     content: str
+    media: tuple[Mapping[str, Any], ...]
 
 
 def measures_likelihood(scorers: Sequence[str], api: str) -> bool:
@@ -113,7 +123,7 @@ def build_examples(task: Task, api: str) -> list[Example]:
     if task.fewshot is not None and task.fewshot > len(items):
         raise TaskError(Mistake(f"fewshot is {task.fewshot}, but there are only {len(items)} examples", "fewshot"))
     return [
-        Example(item.prompt, _answer_text(item), item.question, digest_content(item.record.data, task.id))
+        Example(item.prompt, _answer_text(item), item.question, digest_content(item.record.data, task.id), item.media)
         for item in items
     ]
 
@@ -130,9 +140,9 @@ def build_turns(item: Item, shown: Sequence[Example]) -> tuple[Turn, ...]:
         return item.conversation
     messages: list[Message] = [{"role": "system", "content": item.system}] if item.system else []
     for example in shown:
-        messages.append({"role": "user", "content": example.prompt})
+        messages.append({"role": "user", "content": user_content(example.prompt, example.media)})
         messages.append({"role": "assistant", "content": example.answer})
-    return ((*messages, {"role": "user", "content": item.prompt}),)
+    return ((*messages, {"role": "user", "content": user_content(item.prompt, item.media)}),)
 
 
 def build_completion_prompt(item: Item, shown: Sequence[Example]) -> str:
@@ -178,7 +188,7 @@ def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
     """
     mistakes = []
     asked = () if task.messages else ("prompt",)
-    for key in (*asked, "target", "choices", "weight", "limit_by", "system", "rubric"):
+    for key in (*asked, *MEDIA_KEYS, "target", "choices", "weight", "limit_by", "system", "rubric"):
         template = getattr(task, key)
         for record in first if isinstance(template, Template) and not template.fields else ():
             if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
@@ -228,7 +238,8 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     # A likelihood task whose prompt does not list the options compares their texts (a cloze).
     cloze = measures_likelihood(scorers, api) and not task.prompt.names("choices")
     system = _fill_text("system", task.system, data) if task.system else None
-    messages = _read_conversation(task, system, data)
+    messages = read_conversation(task, system, record)
+    media = read_media(task, record)
     return Item(
         record=record,
         id=str(record.index) if task.id is None else _read_name("id", task.id, record),
@@ -243,27 +254,12 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         cluster=None if task.cluster is None else _read_name("cluster", task.cluster, record),
         weight=read_weight(task, data),
         tags=read_tags(task, data),
-        question=digest_question(dump_sorted(messages) if messages else _fill_prompt(task, data, ""), options),
+        question=digest_question(describe_question(_fill_prompt(task, data, ""), messages, media), options),
         content=digest_content(data, task.id),
         conversation=split_turns(messages) if messages else (),
-        tools=_read_tools(task, data),
+        media=media,
+        tools=read_offered_tools(task, record),
     )
-
-
-def _read_conversation(task: Task, system: str | None, data: dict[str, Any]) -> tuple[Message, ...]:
-    """The messages of a record; none where the task has a prompt."""
-    if task.messages is None:
-        return ()
-    with blame_key("messages"):
-        return read_messages(lookup(data, task.messages), task.messages, system)
-
-
-def _read_tools(task: Task, data: dict[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """The tools that a record offers: those of the task, or of its own."""
-    if not isinstance(task.tools, str):
-        return task.tools
-    with blame_key("tools"):
-        return read_tools(lookup(data, task.tools), task.tools)
 
 
 def _read_name(key: str, path: str, record: Record) -> str:

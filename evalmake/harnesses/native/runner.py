@@ -73,8 +73,10 @@ class Result:
 def make_plan(task: Task, settings: Settings) -> Plan:
     """Read the files that the task names; TaskError with a line for each error."""
     api = settings.model.api
-    if api == "completions" and (task.messages or task.tools):
-        raise TaskError("messages and tools are for the chat API, and EVALMAKE_MODEL_API is 'completions'")
+    if api == "completions" and (task.messages or task.tools or task.image or task.audio):
+        raise TaskError(
+            "messages, tools, image and audio are for the chat API, and EVALMAKE_MODEL_API is 'completions'"
+        )
     examples = prompts.build_examples(task, api)
     # Check all records, also those that the limit leaves out: raising it must not find new errors.
     items = prompts.build_items(task, api, read_files(task.folder, task.files, task.paths))

@@ -38,6 +38,10 @@ class Task:
     """The path of the field with a conversation."""
     tools: str | tuple[Mapping[str, Any], ...]
     """The tools that are offered, or the path of a field with them."""
+    image: Template | None
+    audio: Template | None
+    media: Mapping[str, Mapping[str, str]]
+    """Data file -> a file as its records name it -> its name; without it, such a file lies beside the data file."""
     system: Template | None
     target: Template | None
     choices: Template | tuple[Template, ...] | None
@@ -139,6 +143,9 @@ class _Reader:
             prompt=self.template("prompt", required=self.data.get("messages") is None) or Template(()),
             messages=self.field("messages"),
             tools=self.tools(),
+            image=self.template("image"),
+            audio=self.template("audio"),
+            media=self.media(),
             system=self.template("system"),
             target=self.template("target"),
             choices=self.choices(),
@@ -264,6 +271,18 @@ class _Reader:
         if isinstance(value, dict) and all(isinstance(path, str) for path in value.values()):
             return value
         self.wrong("paths: expected an object of texts")
+        return {}
+
+    def media(self) -> Mapping[str, Mapping[str, str]]:
+        """The files that records name: an object of objects of texts."""
+        value = self.data.get("media")
+        maps = value.values() if isinstance(value, dict) else ()
+        if value is None or (
+            isinstance(value, dict)
+            and all(isinstance(one, dict) and all(isinstance(name, str) for name in one.values()) for one in maps)
+        ):
+            return value or {}
+        self.wrong("media: expected an object of objects of texts")
         return {}
 
     def choices(self) -> Template | tuple[Template, ...] | None:

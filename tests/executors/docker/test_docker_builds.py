@@ -10,6 +10,7 @@ from tests.executors.docker.contained import SCORED, Contained
 from tests.support.docker_engine import ADDRESS, BASE
 from tests.support.http_replies import chat_completion, http_reply
 from tests.support.inside import PACKAGE, packages
+from tests.support.media import png
 from tests.support.scripted_upstream import Upstream
 from tests.support.workspaces import SUMS, end, wait_for
 
@@ -269,3 +270,39 @@ def _firewall() -> str:
     import subprocess
 
     return subprocess.run(["iptables", "-S"], check=True, capture_output=True, text=True).stdout
+
+
+def test_pictures_reach_the_container(contained: Contained) -> None:
+    """Pictures that records name are among the files of a job in a container."""
+    more = f'mounts = ["{PACKAGE}:/src/evalmake", "{packages()}:/packages"]'
+    more += '\n    env = { PYTHONPATH = "/src:/packages" }'
+    contained.evalfile(
+        f"""
+        executor box {{
+            backend = docker
+            host    = "{contained.engine.url}"
+            image   = "{BASE}"
+            {more}
+        }}
+        deployment stand-in {{
+            engine   = mock
+            image    = "{BASE}"
+            executor = box
+        }}
+        model stand-in {{
+            deployment = stand-in
+            api        = vlm
+        }}
+        """,
+        SUMS.replace("scorer", 'image   = "pics/{picture}.png"\n        scorer'),
+        "eval asked { model = stand-in, benchmark = sums, executor = box }\n",
+    )
+    rows = [{"question": f"What is {n} + 1?", "answer": n + 1, "picture": n} for n in range(4)]
+    (contained.root / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (contained.root / "pics").mkdir()
+    for number in range(4):
+        (contained.root / "pics" / f"{number}.png").write_bytes(png(number))
+    ended = contained.run()
+
+    assert ended.status == 0, ended.text
+    assert contained.scores() == {"asked": [1.0]}

@@ -269,7 +269,10 @@ def test_the_completions_api_has_no_conversations(native: Native, task: Body) ->
     """Messages and tools need the chat API."""
     native.env["EVALMAKE_MODEL_API"] = "completions"
     run = native([{"m": [user("a")], "q": "b", "a": "42"}], **task)
-    assert run.err == "error: messages and tools are for the chat API, and EVALMAKE_MODEL_API is 'completions'\n"
+    assert (
+        run.err
+        == "error: messages, tools, image and audio are for the chat API, and EVALMAKE_MODEL_API is 'completions'\n"
+    )
 
 
 @pytest.mark.parametrize("given", ["list", "field"])

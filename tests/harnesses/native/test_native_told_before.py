@@ -30,7 +30,8 @@ def files(name: str) -> Files:
 
 def benchmark(keys: dict[str, Any]) -> Declaration:
     """A native benchmark with these keys, as if declared."""
-    own = {key: keys[key] for key in keys if key in Benchmark.model_fields}
+    claimed = {key for key in keys if NativeHarness.claims_key(key, keys[key])}
+    own = {key: keys[key] for key in keys if key in Benchmark.model_fields and key not in claimed}
     rest = {key: keys[key] for key in keys if key not in own}
     block = Benchmark.model_validate({"harness": Symbol("native"), **own})
     settings = NativeHarness.Settings.model_validate(rest)
@@ -112,3 +113,23 @@ def test_values(keys: dict[str, Any], tmp_path: Path) -> None:
     plain = {"prompt": "{q}", "target": "{a}", "scorer": Symbol("exact"), "files": files("d.jsonl")}
     declared = benchmark({**plain, **keys})
     assert refused_at_load(declared) == refused_at_run(declared, tmp_path)
+
+
+def test_ways_to_ask(tmp_path: Path) -> None:
+    """Whichever of prompt, messages, tools, picture and clip stand together, both refuse the same."""
+    tool = {"type": "function", "function": {"name": "f"}}
+    ways: dict[str, tuple[Any, ...]] = {
+        "prompt": (None, "{question}", "{question"),
+        "messages": (None, "{messages}", "{messages", "Say {messages}", "messages"),
+        "tools": (None, "{tools}", "tools", (tool,), (tool, tool), ({"name": "f"},)),
+        "image": (None, "{picture}", "{picture"),
+        "audio": (None, "{clip}"),
+        "choices": (None, "{options}"),
+    }
+    accepted = 0
+    for given in product(*ways.values()):
+        keys = {key: value for key, value in zip(ways, given, strict=True) if value is not None}
+        declared = benchmark({"files": files("d.jsonl"), "target": "{answer}", "scorer": Symbol("number"), **keys})
+        assert refused_at_load(declared) == refused_at_run(declared, tmp_path), keys
+        accepted += not refused_at_load(declared)
+    assert accepted
