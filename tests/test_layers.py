@@ -78,6 +78,8 @@ ADDRESSES = {
     "httptools": ("http_protocol", "upstream"),
     "uvloop": ("harnesses.native", "http_protocol"),
     "orjson": ("harnesses.native", "engines.mock", "gateway"),
+    "jsonschema": ("harnesses.native.json_schema",),
+    "referencing": ("harnesses.native.json_schema",),
     "math_verify": ("harnesses.native.answers.mathematics",),
     "pyarrow": ("harnesses.native",),
     "pandas": ("api",),

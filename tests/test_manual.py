@@ -42,6 +42,7 @@ TOPICS = [
     "scores-and-intervals",
     "harnesses",
     "native",
+    "checks",
     "conversations",
     "command",
     "lm-eval",

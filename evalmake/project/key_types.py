@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from evalmake.language.values import Digest, Duration, Files, Folder, SecretRef, Size, Symbol
+from evalmake.language.values import Digest, Duration, Files, Folder, SecretRef, Size, Symbol, Template
 from evalmake.project.column_groups import read_groups, read_sections, refuse_weights
 
 
@@ -88,6 +88,19 @@ def _to_folder_name(value: object) -> object:
 
 def to_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
+
+
+def to_plain_value(value: object) -> object:
+    """A value in which names, lengths of time and templates are texts, however deep; not a file, not a secret."""
+    if isinstance(value, Symbol | Duration):
+        return value.text
+    if isinstance(value, list | tuple):
+        return tuple(map(to_plain_value, value))
+    if isinstance(value, dict):
+        return {key: to_plain_value(one) for key, one in value.items()}
+    if value is None or isinstance(value, str | int | float | Template):
+        return value
+    raise PydanticCustomError("not_json", "no JSON")
 
 
 def _check_argument(value: object) -> object:

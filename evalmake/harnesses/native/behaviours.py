@@ -30,6 +30,8 @@ EXAMPLES = 2
 """2: an example is not shown before the same question, also where ids, splits or spaces differ."""
 RUBRIC = 2
 """2: a rubric may hold fields of the record."""
+KEYS: Mapping[str, int] = {"checks": 1, "weight": 1, "tags": 1}
+"""Key -> the behaviour number of what it does."""
 
 
 def find_behaviours(settings: Any) -> dict[str, int]:
@@ -41,4 +43,5 @@ def find_behaviours(settings: Any) -> dict[str, int]:
         found["examples"] = EXAMPLES
     if is_template(settings.rubric or ""):
         found["rubric"] = RUBRIC
+    found |= {key: number for key, number in KEYS.items() if number > 1 and getattr(settings, key) is not None}
     return found

@@ -10,6 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from evalmake.harnesses.native.check_types import (
+    PASSED,
+    asks_judge,
+    find_static_mistakes,
+    find_static_types,
+    list_templates,
+)
 from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.template import find_field_in_pattern, is_template
 from evalmake.harnesses.native.tools import find_tools_mistake
@@ -95,11 +102,16 @@ def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
 
 
 def scorers_of(settings: Any) -> tuple[str, ...]:
-    """The scorers; the default is `choice` with choices, else `exact`. None if each record names its own."""
+    """The scorers; the default is `choice` with choices, else `exact`.
+
+    None if each record has its own, or where there are only `checks`.
+    """
     if has_record_scorer(settings):
         return ()
     if isinstance(settings.scorer, tuple):
         return settings.scorer
+    if settings.scorer is None and settings.checks is not None:
+        return ()
     return (settings.scorer or ("exact" if settings.choices is None else "choice"),)
 
 
@@ -110,13 +122,17 @@ def has_record_scorer(settings: Any) -> bool:
 
 def unused_keys(benchmark: Declaration) -> dict[str, str]:
     """The keys of a benchmark that its scorer, or this harness, has no use for, and why."""
-    chosen = scorers_of(benchmark.settings)
+    settings: Any = benchmark.settings
+    chosen = scorers_of(settings)
     unused = {key: why for key, why in _NO_USE.items() if not (key == "packages" and benchmark.block.image)}
     if has_record_scorer(benchmark.settings):
         return unused
     for key, scorers in _SCORERS_OF_KEY.items():
+        if key in ("judge", "judge_format") and settings.checks is not None:
+            continue
         if not set(scorers) & set(chosen):
             theirs = f"this one is `{chosen[0]}`" if len(chosen) == 1 else f"these are `{'`, `'.join(chosen)}`"
+            theirs = theirs if chosen else "there are only `checks`"
             unused[key] = f"it is for `scorer = {'` or `'.join(scorers)}`, and {theirs}"
     return unused
 
@@ -143,6 +159,8 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
             yield f"{given} needs `target`", "scorer", _ADD_TARGET
         if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
             yield f"{given} needs `{_REQUIRED_KEYS[scorer][0]}`", "scorer", _REQUIRED_KEYS[scorer][1]
+    if asks_judge(settings.checks) and settings.judge is None:
+        yield "checks of the type `judge` need `judge`", "checks", _REQUIRED_KEYS["judge"][1]
     if block.fewshot and settings.examples is None:
         yield (
             f"`fewshot = {block.fewshot}` needs `examples`",
@@ -157,6 +175,13 @@ def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
     if isinstance(settings.scorer, tuple) and (mistake := _find_list_mistake(settings.scorer)):
         yield BadValue("scorer", mistake)
     asked = ("prompt", "image", "audio", "system")
+    for check in find_static_mistakes(settings.checks):
+        yield BadValue("checks", check.message, check.help)
+    for text in list_templates(settings.checks):
+        if brace := _find_lone_brace(text):
+            yield BadValue("checks", f"it has a `{brace}` that belongs to no field", f"a brace itself is `{brace * 2}`")
+    if settings.checks == ():
+        yield BadValue("checks", "the list is empty", "leave it out")
     for key in (*asked, "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
@@ -226,6 +251,8 @@ def _find_list_mistake(names: tuple[str, ...]) -> str:
 def _name_scorers(settings: Any) -> tuple[str, str]:
     """The beginnings of two sentences on what the scorers report."""
     names = scorers_of(settings)
+    if settings.checks is not None:
+        return "the checks report" if not names else "scorers and checks report", "they report"
     if len(names) == 1:
         return f"the scorer `{names[0]}` reports", "it reports"
     return f"the scorers `{'`, `'.join(names)}` report", "they report"
@@ -234,9 +261,14 @@ def _name_scorers(settings: Any) -> tuple[str, str]:
 def find_metrics(settings: Any) -> tuple[str, ...]:
     """The metrics that the scorers can report; empty if only the user's code or data knows."""
     scorers = scorers_of(settings)
+    types = () if settings.checks is None else find_static_types(settings.checks)
+    if types is None or has_record_scorer(settings):
+        return ()
+    checked = (PASSED, *types) if settings.checks is not None else ()
     if isinstance(settings.scorer, tuple):
-        return () if "python" in scorers else scorers
-    return _metrics_of_scorer(scorers[0]) if scorers else ()
+        return () if "python" in scorers else (*scorers, *checked)
+    own = _metrics_of_scorer(scorers[0]) if scorers else ()
+    return () if scorers and not own else (*own, *checked)
 
 
 def _metrics_of_scorer(scorer: str) -> tuple[str, ...]:

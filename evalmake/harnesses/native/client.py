@@ -42,6 +42,7 @@ class ParsedReply:
 
     data: dict[str, Any]
     latency: float
+    cached: bool = False
 
     @property
     def choice(self) -> dict[str, Any]:
@@ -72,6 +73,8 @@ class Reply:
     latency: float
     tool_calls: tuple[ToolCall, ...] = ()
     message: Mapping[str, Any] = field(default_factory=dict)
+    cached: bool = False
+    """Whether it comes from the gateway's cache, so that its latency says nothing of the model."""
 
 
 class Client:
@@ -121,6 +124,7 @@ class Client:
             latency=answer.latency,
             tool_calls=read_tool_calls(message),
             message=message,
+            cached=answer.cached,
         )
 
     async def post(self, body: Body) -> ParsedReply:
@@ -135,7 +139,8 @@ class Client:
         except UpstreamError as error:
             raise self._build_connection_error(error) from None
         latency = time.perf_counter() - started
-        return ParsedReply(self._parse_reply(reply, raw), latency)
+        cached = find_header(reply.headers, b"x-evalmake-cache") == b"hit"
+        return ParsedReply(self._parse_reply(reply, raw), latency, cached)
 
     def _build_connection_error(self, error: UpstreamError) -> Exception:
         """The error of a request without a whole reply: a reply that is too large says nothing of the next one."""

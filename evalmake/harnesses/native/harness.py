@@ -15,12 +15,13 @@ from evalmake.harnesses.native import checks
 from evalmake.harnesses.native.__main__ import NONE_SCORED
 from evalmake.harnesses.native.answers.mathematics import find_version
 from evalmake.harnesses.native.behaviours import find_behaviours
+from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import File, Files, Symbol
 from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, ModelName, Parameters, Texts, define_key
+from evalmake.project.key_types import Block, ModelName, Parameters, Texts, define_key, to_plain_value
 from evalmake.project.matrix import Evaluation
 
 Scorer = Literal["exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
@@ -141,6 +142,12 @@ class NativeHarness:
             '"{category}"',
             unset="a limit looks at no groups",
         )
+        checks: Annotated[str | tuple[Any, ...] | None, BeforeValidator(to_plain_value)] = define_key(
+            None,
+            "What must be true of a reply: a field with a list of `{type, value}`, or a list for all records.",
+            '"{assert}"',
+            type="text, or a list of checks",
+        )
         weight: str | None = define_key(
             None, "What a record counts in means: a number in a field.", '"{weight}"', unset="each counts the same"
         )
@@ -196,9 +203,10 @@ class NativeHarness:
         """Those of evalmake's own scorers; a Python scorer or a judge may use any scale."""
         assert isinstance(benchmark.settings, NativeHarness.Settings)
         scorer = benchmark.settings.scorer or ""
+        checked = () if benchmark.settings.checks is None else (PASSED,)
         if isinstance(scorer, tuple):
-            return tuple(name for name in scorer if name not in ("python", "judge"))
-        return () if scorer in ("python", "judge") or is_template(scorer) else ("accuracy", "f1")
+            return (*checked, *(name for name in scorer if name not in ("python", "judge")))
+        return checked if scorer in ("python", "judge") or is_template(scorer) else (*checked, "accuracy", "f1")
 
     def command(self, evaluation: Evaluation) -> Command:
         """Build `python -m evalmake.harnesses.native task.json`, with the data files."""
@@ -255,6 +263,7 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
     scorer = place_all(settings.scorer_file, "scorer")
     task |= {"scorer_file": scorer[0]} if scorer else {}
     plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True, warnings=False)
+    task |= {"judge": True} if settings.judge and settings.checks else {}
     return {key: value for key, value in {**plain, **task}.items() if value not in (None, [], {})}
 
 

@@ -12,6 +12,7 @@ from evalmake.harnesses.native.exchange import Exchange
 from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
 from evalmake.harnesses.native.prompts import Body, Example, Item
+from evalmake.harnesses.native.record_checks import list_checks
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Sample
 from evalmake.harnesses.native.scorers import Verdict
@@ -53,7 +54,9 @@ class ItemRequester:
         except RequestError as error:
             return _build_failed_sample(item, exchange.body, error, exchange.facts() | {"reply": None})
         verdict = await self.scoring.score(exchange.asked_item(), reply)
-        return _build_sample(item, exchange.body, verdict, exchange.facts())
+        timed = any(check.kind == "latency" for check in list_checks(item.checks))
+        facts = exchange.facts() | ({"cached": True} if timed and reply.cached else {})
+        return _build_sample(item, exchange.body, verdict, facts)
 
     async def _score_likelihood(self, item: Item, shown: Sequence[Example]) -> Sample:
         """Compare the options; the recorded reply is the list of their log-probabilities."""
@@ -100,6 +103,7 @@ def _build_sample(item: Item, body: Body, verdict: Verdict, facts: Mapping[str, 
         turns=facts.get("turns"),
         question_key=item.question if item.conversation else None,
         message=verdict.message,
+        cached=facts.get("cached"),
         weight=None if item.weight == 1 else item.weight,
         tags=item.tags or None,
     )

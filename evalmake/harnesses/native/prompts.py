@@ -7,25 +7,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.harnesses.native.answers import mathematics
+from evalmake.harnesses.native.constant_templates import refuse_constant_templates
 from evalmake.harnesses.native.conversation import Message, Turn, render_text, split_turns
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
 from evalmake.harnesses.native.question_content import (
-    MEDIA_KEYS,
     describe_question,
     read_conversation,
     read_media,
     read_offered_tools,
     user_content,
 )
+from evalmake.harnesses.native.record_checks import Check, list_checks, read_checks
 from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.record_weight import read_tags, read_weight
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.task_file import FOLDING, LETTERED, TARGETLESS, Task
-from evalmake.harnesses.native.template import Template, as_text, blame_key, find_doubled_fields, has_field, lookup
+from evalmake.harnesses.native.template import Template, as_text, blame_key, has_field, lookup
 from evalmake.harnesses.native.text_folding import make_folding
 
 
@@ -50,6 +51,7 @@ class Item:
     cluster: str | None
     weight: float
     tags: tuple[str, ...]
+    checks: tuple[Check, ...]
     question: str
     content: str
     conversation: tuple[Turn, ...]
@@ -89,7 +91,10 @@ def build_items(task: Task, api: str, records: Sequence[Record]) -> list[Item]:
     """Build an item for each record; TaskError with a line for each that does not fit the task."""
     if task.where:
         records = filter_records(records, task.where)
-    _refuse_constant_templates(task, records[:1])
+    refuse_constant_templates(task, records[:1])
+    if task.checks and measures_likelihood(task.scorer, api):
+        message = "`choice` compares log-probabilities with this model, and gives no reply that checks could look at"
+        raise TaskError(Mistake(message, "checks", "use two benchmarks"))
     items: list[Item] = []
     mistakes: list[Mistake] = []
     seen: dict[str, str] = {}
@@ -118,7 +123,7 @@ def build_examples(task: Task, api: str) -> list[Example]:
         else:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
     # Examples may lack the fields of these keys, and nothing uses them.
-    plain = replace(task, id=None, cluster=None, rubric=None, weight=None, limit_by=None, tags=())
+    plain = replace(task, id=None, cluster=None, rubric=None, weight=None, limit_by=None, tags=(), checks=())
     items = build_items(plain, api, _number_records(records)) if records else []
     if task.fewshot is not None and task.fewshot > len(items):
         raise TaskError(Mistake(f"fewshot is {task.fewshot}, but there are only {len(items)} examples", "fewshot"))
@@ -181,36 +186,6 @@ def _answer_text(item: Item) -> str:
     return ", ".join(item.marks[index] for index in right)
 
 
-def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
-    """TaskError if all records would have the same prompt, target or options: no field stands in them.
-
-    A system message and a rubric may be the same for all, but not if they have fields in doubled braces only.
-    """
-    mistakes = []
-    asked = () if task.messages else ("prompt",)
-    for key in (*asked, *MEDIA_KEYS, "target", "choices", "weight", "limit_by", "system", "rubric"):
-        template = getattr(task, key)
-        for record in first if isinstance(template, Template) and not template.fields else ():
-            if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
-                continue
-            names = ", ".join(record.data) or "none"
-            message = f"no field of the record is in the {key} '{template.literal[:60]}'; the record has {names}"
-            mistakes.append(RecordError(key, message, _suggest_field(template, record)).at(record.where))
-    if mistakes:
-        raise TaskError(*mistakes)
-
-
-def _suggest_field(template: Template, record: Record) -> str:
-    """How to write the field that a template without one probably means."""
-    text = template.literal.strip()
-    for name in record.data:
-        if text == name:
-            return f"write `{{{name}}}`"
-    for name in find_doubled_fields(template, record.data):
-        return f"write `{{{name}}}`: doubled braces stand for braces"
-    return f"a field is written in braces, as `{{{next(iter(record.data), 'question')}}}`"
-
-
 def _find_mixed_metrics(task: Task, items: Sequence[Item]) -> Iterator[Mistake]:
     """A mistake for the first record whose scorer reports another metric than those of other records."""
     if task.record_scorer is None or all(item.scorers == ("f1",) for item in items):
@@ -231,6 +206,7 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     scorers = task.scorers_of(data)
     lettered = any(scorer in LETTERED for scorer in scorers)
     raw, options = _read_options(task, lettered, record)
+    checks = _read_checks(task, scorers, data, options)
     target = _read_target(task, scorers, record)
     right = _find_right_options(target, raw, options) if lettered else frozenset()
     for scorer in scorers:
@@ -244,7 +220,9 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         record=record,
         id=str(record.index) if task.id is None else _read_name("id", task.id, record),
         scorers=scorers,
-        prompt=render_text(messages) if messages else _build_prompt(task, lettered, data, () if cloze else options),
+        prompt=render_text(messages)
+        if messages
+        else _build_prompt(task, lettered or bool(checks), data, () if cloze else options),
         system=system,
         rubric=_fill_text("rubric", task.rubric, data) if task.rubric and "judge" in scorers else None,
         target=target,
@@ -254,12 +232,29 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         cluster=None if task.cluster is None else _read_name("cluster", task.cluster, record),
         weight=read_weight(task, data),
         tags=read_tags(task, data),
+        checks=checks,
         question=digest_question(describe_question(_fill_prompt(task, data, ""), messages, media), options),
         content=digest_content(data, task.id),
         conversation=split_turns(messages) if messages else (),
         media=media,
         tools=read_offered_tools(task, record),
     )
+
+
+def _read_checks(task: Task, scorers: Sequence[str], data: dict[str, Any], options: Sequence[str]) -> tuple[Check, ...]:
+    """The checks of a record; RecordError for those that nothing can judge, or that a scorer has the metric of."""
+    if not task.checks:
+        return ()
+    checks = read_checks(task.checks, data, options)
+    if not task.judge and any(check.kind == "judge" for check in list_checks(checks)):
+        raise RecordError(
+            "checks", "a check asks a judge, and there is none", "name the model that grades: `judge = NAME`"
+        )
+    for check in checks if task.named else ():
+        if check.type in scorers:
+            message = f"the scorer `{check.type}` and the checks `{check.type}` would report one metric"
+            raise RecordError("checks", message, "score them in two benchmarks")
+    return checks
 
 
 def _read_name(key: str, path: str, record: Record) -> str:

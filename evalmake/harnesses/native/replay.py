@@ -44,13 +44,14 @@ class RecordedReplies:
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._rows = {row.get("index"): row for row in rows}
         self._row: Mapping[str, Any] | None = None
+        self._judged = 0
         self._asked = 0
         """How many turns of its conversation were asked for."""
 
     def turn_to(self, item: Item) -> None:
         """Answer for this item from now on."""
         self._row = self._rows.get(item.record.index)
-        self._asked = 0
+        self._asked = self._judged = 0
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -82,13 +83,26 @@ class RecordedReplies:
         answer = "" if refused else find_answer(text, reason)
         tokens = row.get("tokens_in"), row.get("tokens_out")
         calls, message = read_recorded_calls(row.get("tool_calls")), as_object(row.get("message"))
-        return Reply(text, answer, refused, reason, *tokens, row.get("latency") or 0.0, calls, message)
+        return Reply(
+            text,
+            answer,
+            refused,
+            reason,
+            *tokens,
+            row.get("latency") or 0.0,
+            calls,
+            message,
+            self.row.get("cached") is True,
+        )
 
     def verdict(self) -> Reply:
         """The judge's reply. One that gave no grade may have been cut off, which is not on record."""
         row, text = self.row, self.row.get("judge")
         if text is None and str(row.get("error")).startswith(_JUDGE):
             raise RequestError(str(row["error"]).removeprefix(_JUDGE), kind=_read_kind(row))
+        if isinstance(text, list):  # of several checks, in their order
+            self._judged += 1
+            text = text[self._judged - 1] if self._judged <= len(text) else None
         if text is None:
             raise EndpointError("the judge's reply is not on record")
         reason = None if row.get("scores") else "length"

@@ -28,11 +28,20 @@ class ReplyScoring:
         try:
             for scorer in item.scorers:
                 found.append(await self._score_by(scorer, item, reply, is_first=not found))
+            if item.checks:
+                found.append(await self._check(item, reply))
         except RequestError as error:
             return Verdict(error=f"judge: {error}", cause_kind=error.kind)
         except TooSlow as error:
-            return Verdict(error=str(error), cause_kind="scorer")
+            return Verdict(error=str(error), cause_kind="scorer", judge=join_judges(found))
         return merge_verdicts(found)
+
+    async def _check(self, item: Item, reply: Reply) -> Verdict:
+        from evalmake.harnesses.native.check_reply import ReplyChecks
+
+        text = find_scored_text(self.task, "checks", reply.answer).strip()
+        judged = find_scored_text(self.task, "judge", reply.text if reply.refused else reply.answer)
+        return await ReplyChecks(item, text, judged, reply, self.scorers.get("judge")).score()
 
     async def _score_by(self, scorer: str, item: Item, reply: Reply, *, is_first: bool) -> Verdict:
         answer = reply.text if reply.refused and scorer == "judge" else reply.answer
@@ -52,14 +61,24 @@ def name_metrics(scorer: str, verdict: Verdict) -> Verdict:
     return replace(verdict, scores={scorer: next(iter(verdict.scores.values()))})
 
 
+def join_judges(verdicts: Sequence[Verdict]) -> str | tuple[str, ...] | None:
+    """What judges said, in order: a text, or several."""
+    said: list[str] = []
+    for verdict in verdicts:
+        said += [verdict.judge] if isinstance(verdict.judge, str) else verdict.judge or ()
+    return said[0] if len(said) == 1 else tuple(said) or None
+
+
 def merge_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
     """The scores of all, with the first answer; a scorer that failed leaves the sample without any."""
     failed = next((verdict for verdict in verdicts if verdict.error is not None), None)
-    if failed is not None or len(verdicts) == 1:
-        return failed or verdicts[0]
+    if failed is not None:
+        return replace(failed, judge=join_judges(verdicts))
+    if len(verdicts) == 1:
+        return verdicts[0]
     return Verdict(
         scores={metric: value for verdict in reversed(verdicts) for metric, value in verdict.scores.items()},
         answer=next((verdict.answer for verdict in verdicts if verdict.answer is not None), None),
-        judge=next((verdict.judge for verdict in verdicts if verdict.judge is not None), None),
+        judge=join_judges(verdicts),
         message=next((verdict.message for verdict in verdicts if verdict.message is not None), None),
     )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalmake.harnesses.native import prompts
+from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.client import Client
 from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import EndpointError, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
+from evalmake.harnesses.native.record_checks import list_checks
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Progress, SampleLog
 from evalmake.harnesses.native.sampling import sample_records
@@ -47,7 +50,21 @@ class Plan:
         """The metric that stands for the run, if it is scored."""
         if self.task.named:
             return self.task.scorer[0]
+        if self.task.record_scorer is None and not self.task.scorer:
+            return PASSED
         return "f1" if all(item.scorers == ("f1",) for item in self.items) else "accuracy"
+
+    def count_expected(self) -> dict[str, int]:
+        """How many items can have each metric that not all have: those with checks of that type."""
+        return dict(Counter(type for item in self.items for type in {check.type for check in item.checks}))
+
+    @property
+    def asks_judge(self) -> bool:
+        """Whether a judge scores an item."""
+        return any(
+            "judge" in item.scorers or any(check.kind == "judge" for check in list_checks(item.checks))
+            for item in self.items
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +106,10 @@ def make_plan(task: Task, settings: Settings) -> Plan:
     records = [item.record for item in items]
     chosen = {record.index for record in sample_records(records, settings.limit, task.limit_by)}
     asked = [item for item in items if item.record.index in chosen]
-    return Plan(task, settings, asked, examples, scorers)
+    plan = Plan(task, settings, asked, examples, scorers)
+    if plan.asks_judge and settings.judge is None:
+        raise TaskError("checks by a judge need EVALMAKE_JUDGE_URL")
+    return plan
 
 
 class Run:
@@ -99,7 +119,7 @@ class Run:
         self.plan = plan
         self.connect = connect
         self.log = SampleLog(plan.settings.out / "samples.jsonl")
-        self.tally = Tally(total=len(plan.items))
+        self.tally = Tally(total=len(plan.items), expected=plan.count_expected())
         self.progress = Progress(plan.settings.progress, len(plan.items))
 
     async def result(self) -> Result:
@@ -136,7 +156,7 @@ class Run:
         task, settings = self.plan.task, self.plan.settings
         client = stack.enter_context(self.connect(settings.model))
         judge, scorers = None, dict(self.plan.scorers)
-        if settings.judge is not None and any("judge" in item.scorers for item in self.plan.items):
+        if settings.judge is not None and self.plan.asks_judge:
             from evalmake.harnesses.native.judge import Judge
 
             peer = stack.enter_context(self.connect(settings.judge))

@@ -42,11 +42,12 @@ class Sample:
     latency: float | None
     finish_reason: str | None
     cluster: str | None
-    judge: str | None = None
+    judge: str | Sequence[str] | None = None
     cause_kind: CauseKind | None = None
     refused: bool | None = None
     weight: float | None = None
     tags: Sequence[str] | None = None
+    cached: bool | None = None
     tool_calls: Sequence[Mapping[str, Any]] | None = None
     message: Mapping[str, Any] | None = None
     turns: Sequence[Mapping[str, Any]] | None = None
@@ -62,7 +63,18 @@ class Sample:
 
 
 NAMES = tuple(one.name for one in fields(Sample))
-_OPTIONAL = ("judge", "cause_kind", "refused", "weight", "tags", "tool_calls", "message", "turns", "question_key")
+_OPTIONAL = (
+    "judge",
+    "cause_kind",
+    "refused",
+    "cached",
+    "weight",
+    "tags",
+    "tool_calls",
+    "message",
+    "turns",
+    "question_key",
+)
 
 
 class SampleLog:

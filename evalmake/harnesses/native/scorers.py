@@ -27,7 +27,7 @@ from evalmake.harnesses.native.text_folding import make_folding, mentions
 from evalmake.scoring.share_names import is_share_name
 from evalmake.scoring.unscored_causes import CauseKind
 
-_TEXT_SCORERS = ("exact", "contains", "regex", "f1")
+_TEXT_SCORERS = ("exact", "contains", "regex", "f1", "checks")
 _READERS = ("number", "math", "choice", "choices", "regex")
 """Scorers that look for an answer in a reply, and may find none."""
 
@@ -37,14 +37,15 @@ class Verdict:
     """A reply's scores by metric, and the answer extracted from it.
 
     Without scores and error, the scorer left the sample unscored; with an error, scoring failed, and `cause_kind` says
-    of what kind that is. `judge` is the judge's reply; `message` is the model's whole one, where the scorer reads it.
+    of what kind that is. `judge` is the judge's reply, or several; `message` is the model's whole one, where the scorer
+    reads it.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
     answer: str | None = None
     error: str | None = None
     cause_kind: CauseKind | None = None
-    judge: str | None = None
+    judge: str | tuple[str, ...] | None = None
     message: Mapping[str, Any] | None = None
 
 

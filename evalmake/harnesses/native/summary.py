@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ class Tally:
     """Aggregates samples; keeps their scores, not their texts."""
 
     total: int
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """How many samples can have a metric, where that is not all of them."""
     scored: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
@@ -68,7 +70,7 @@ class Tally:
         clustered = any(row[2] for row in rows)
         found = estimate_mean([row[1] for row in rows], clusters if clustered else None, [row[3] for row in rows])
         counted = {"clusters": len(set(clusters))} if clustered else {}
-        return {**found, "scored": len(rows), "unscored": self.total - len(rows), **counted}
+        return {**found, "scored": len(rows), "unscored": self.expected.get(metric, self.total) - len(rows), **counted}
 
 
 def estimate_mean(

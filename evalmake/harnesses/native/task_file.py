@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from evalmake.harnesses.native.check_types import find_static_mistakes, list_templates
 from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import strict_loads
@@ -23,6 +24,10 @@ LETTERED = ("choice", "choices")
 TARGETLESS = ("regex", "python", "judge")
 FOLDING = ("exact", "contains", "regex")
 """The scorers that compare texts after `normalize`."""
+
+
+CheckSource = Template | Mapping[str, Any]
+"""Where checks come from: a field of the record, or a check of the Evalfile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,9 @@ class Task:
     judge_format: str
     id: str | None
     cluster: str | None
+    checks: tuple[CheckSource, ...]
+    judge: bool
+    """Whether there is a judge for checks."""
     weight: Template | None
     limit_by: Template | None
     """What stratum a record is in: a limit takes the same share of each."""
@@ -163,6 +171,8 @@ class _Reader:
             judge_format=self.one_of("judge_format", ("text", "json")),
             id=self.text("id"),
             cluster=self.text("cluster"),
+            checks=self.checks(),
+            judge=self.data.get("judge") is True,
             weight=self.template("weight"),
             limit_by=self.template("limit_by"),
             tags=self.templates("tags"),
@@ -306,9 +316,26 @@ class _Reader:
         self.wrong(f"{key}: expected a template or a list of templates")
         return ()
 
+    def checks(self) -> tuple[CheckSource, ...]:
+        """Read the checks: a field of the record that holds them, or a list of checks and such fields."""
+        value = self.data.get("checks")
+        listed = [value] if isinstance(value, str) else value
+        if value is None:
+            return ()
+        if not isinstance(listed, list) or not listed or not all(isinstance(one, str | dict) for one in listed):
+            self.wrong("checks: expected a template or a list of checks")
+            return ()
+        for mistake in find_static_mistakes(listed):
+            self.wrong(f"checks: {mistake.message}")
+        for text in list_templates(listed):
+            self.parsed(text, "checks")
+        return tuple(self.parsed(one, "checks") if isinstance(one, str) else one for one in listed)
+
     def scorers(self) -> tuple[str, ...]:
-        """Read the names of the scorers; the default is `choice` with choices, else `exact`."""
+        """Read the names of the scorers; the default is `choice` with choices, else `exact`; none beside checks."""
         value = self.data.get("scorer")
+        if value is None and self.data.get("checks") is not None:
+            return ()
         default = "exact" if self.data.get("choices") is None else "choice"
         names = value if isinstance(value, list) else [self.text("scorer") or default]
         if isinstance(value, str) and is_template(value):

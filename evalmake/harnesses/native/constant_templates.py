@@ -1,0 +1,41 @@
+"""Refuses templates that say the same of every record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalmake.harnesses.native.dataset import Record
+from evalmake.harnesses.native.errors import RecordError, TaskError
+from evalmake.harnesses.native.question_content import MEDIA_KEYS
+from evalmake.harnesses.native.task_file import Task
+from evalmake.harnesses.native.template import Template, find_doubled_fields
+
+
+def refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
+    """TaskError if all records would have the same prompt, target or options: no field stands in them.
+
+    A system message and a rubric may be the same for all, but not if they have fields in doubled braces only.
+    """
+    mistakes = []
+    asked = () if task.messages else ("prompt",)
+    for key in (*asked, *MEDIA_KEYS, "target", "choices", "weight", "limit_by", "system", "rubric"):
+        template = getattr(task, key)
+        for record in first if isinstance(template, Template) and not template.fields else ():
+            if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
+                continue
+            names = ", ".join(record.data) or "none"
+            message = f"no field of the record is in the {key} '{template.literal[:60]}'; the record has {names}"
+            mistakes.append(RecordError(key, message, _suggest_field(template, record)).at(record.where))
+    if mistakes:
+        raise TaskError(*mistakes)
+
+
+def _suggest_field(template: Template, record: Record) -> str:
+    """How to write the field that a template without one probably means."""
+    text = template.literal.strip()
+    for name in record.data:
+        if text == name:
+            return f"write `{{{name}}}`"
+    for name in find_doubled_fields(template, record.data):
+        return f"write `{{{name}}}`: doubled braces stand for braces"
+    return f"a field is written in braces, as `{{{next(iter(record.data), 'question')}}}`"
