@@ -38,19 +38,32 @@ def command(
     if len(words) == 1 and program is None and is_evidence(Path(words[0])):
         return _import_evidence(file, Path(words[0]), keys)
 
-    if output is not None and output.exists() and not replace:
-        raise make_error("exists", f"`{output}` exists already", help=["`--replace` replaces it; nothing was written"])
+    _check_free(output, replace)
     draft = translate(words, program)
     text = draft.write()
+    data = {output.parent / name: content for name, content in draft.files.items()} if output else {}
+    for path in data:
+        _check_free(path, replace)
     for note in draft.sorted_notes():
         place = note.node.span.location if note.node and note.node.span else draft.origin
         click.echo(f"{place}: {note.path}: {note.why}", err=True)
     if output is None:
         click.echo(text, nl=False)
+        for name in draft.files:
+            click.echo(f"{draft.origin}: {name} belongs beside the Evalfile: `-o FILE` writes both", err=True)
         return 0
+    for path, content in data.items():
+        write_atomic(path, content.encode())
+        click.echo(f"wrote {path}")
     write_atomic(output, text.encode())
     click.echo(f"wrote {output}; `evalmake -f {output} -n` shows what it would run")
     return 0
+
+
+def _check_free(path: Path | None, replace: bool) -> None:
+    """Refuse to write over a file."""
+    if path is not None and path.exists() and not replace:
+        raise make_error("exists", f"`{path}` exists already", help=["`--replace` replaces it; nothing was written"])
 
 
 def _import_evidence(file: Path | None, evidence: Path, keys: Sequence[Path]) -> int:

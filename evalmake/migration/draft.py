@@ -96,6 +96,8 @@ class Draft:
     variables: dict[str, str] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    """Data files that lie beside the Evalfile, by name."""
     _names: set[tuple[str, str]] = field(default_factory=set)
 
     def block(self, kind: str, name: str, parent: str = "", *nodes: Node | None) -> Block:

@@ -7,12 +7,12 @@ from pathlib import Path, PurePath
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.source import COMMAND_LINE, Source
-from evalmake.migration import inspect, inspect_flow, lm_eval, run_config
+from evalmake.migration import inspect, inspect_flow, lm_eval, promptfoo, run_config
 from evalmake.migration.draft import Draft
 from evalmake.migration.launcher import translate_launcher
 from evalmake.migration.yaml_file import Document, read_document
 
-PROGRAMS = ("launcher", "nemo-evaluator", "lm-eval", "inspect", "inspect-flow")
+PROGRAMS = ("launcher", "nemo-evaluator", "lm-eval", "inspect", "inspect-flow", "promptfoo")
 _COMMANDS = {
     "lm_eval": "lm-eval",
     "lm-eval": "lm-eval",
@@ -47,6 +47,10 @@ def translate(words: Sequence[str], program: str | None = None) -> Draft:
         if overrides:
             raise _refuse("a specification of Inspect Flow takes no overrides: change the file", words)
         return inspect_flow.translate_file(document, path)
+    if program == "promptfoo":
+        if overrides:
+            raise _refuse("a configuration of promptfoo takes no overrides: change the file", words)
+        return promptfoo.translate_file(document, path)
     if program == "lm-eval":
         if overrides:
             raise _refuse("a file of lm-eval takes no overrides: `evalmake import -- lm_eval --config FILE ...`", words)
@@ -67,6 +71,8 @@ def _recognize(document: Document, path: Path) -> str:
     keys = set(document.root.value) if isinstance(document.root.value, dict) else set()
     if _is_flow(document):
         return "inspect-flow"
+    if len(keys & set(promptfoo.KEYS)) >= 2 or {"prompts", "tests"} <= keys:
+        return "promptfoo"
     if keys & {"evaluation", "execution", "defaults", "deployment"}:
         return "launcher"
     if "config" in keys or ("target" in keys and "tasks" not in keys):

@@ -1,0 +1,171 @@
+"""Configurations of promptfoo as Evalfiles, and their tests as records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.projects import Project, check_golden
+
+CASES = Path(__file__).parent / "promptfoo"
+SMALL = """\
+prompts: ["{{question}}"]
+providers: [openai:gpt-4o]
+tests:
+  - vars: {question: Hi}
+    assert: [{type: contains, value: hello}]
+"""
+
+
+def import_configuration(project: Project, text: str = SMALL, name: str = "promptfooconfig.yaml") -> list[object]:
+    """Import a configuration; its records."""
+    project.write(name, text)
+    project.run("import", name, "-o", "Evalfile", "--replace")
+    return [json.loads(line) for line in (project.root / "promptfoo.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_configurations_become_evalfiles_that_plan(project: Project, path: Path) -> None:
+    """Each is the Evalfile and the records beside it, with the same notes on stderr, and it plans."""
+    project.write("promptfooconfig.yaml", path.read_text())
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile")
+    written = (project.root / "Evalfile").read_text()
+    check_golden(path.with_suffix(".evalfile"), written)
+    check_golden(path.with_suffix(".jsonl"), (project.root / "promptfoo.jsonl").read_text())
+    noted = [line for line in written.partition(", without a place here")[2].splitlines()[1:] if line]
+    assert len(noted) == len(ran.stderr.splitlines())
+    assert "sk-0123456789" not in written + ran.stderr
+    project.run("fmt", "--check")
+    assert "to run" in project.run("-n").stdout
+
+
+def test_without_a_file_the_records_are_named(project: Project) -> None:
+    """Printed, the Evalfile comes with a line that says how its records are written."""
+    project.write("promptfooconfig.yaml", SMALL)
+    ran = project.run("import", "promptfooconfig.yaml")
+    assert 'files   = file("promptfoo.jsonl")' in ran.stdout
+    assert "`-o FILE` writes both" in ran.stderr
+    assert not (project.root / "promptfoo.jsonl").exists()
+
+
+def test_no_file_is_replaced(project: Project) -> None:
+    """Neither the Evalfile nor the records are written over a file, unless asked."""
+    project.write("promptfooconfig.yaml", SMALL)
+    project.write("promptfoo.jsonl", "mine\n")
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile", status=2)
+    assert "`promptfoo.jsonl` exists already" in ran.stderr
+    assert (project.root / "promptfoo.jsonl").read_text() == "mine\n"
+    assert not (project.root / "Evalfile").exists()
+
+
+def test_values_of_variables_are_combined(project: Project) -> None:
+    """Lists of values stand for a record of each combination; texts with variables are filled from the record."""
+    text = SMALL.replace("{question: Hi}", '{question: "{{a}} and {{b}}", a: [1, 2], b: [x, y]}')
+    questions = [one["question"] for one in import_configuration(project, text)]
+    assert questions == ["1 and x", "1 and y", "2 and x", "2 and y"]
+
+
+def test_defaults_are_merged(project: Project) -> None:
+    """Variables of `defaultTest` stand where a test has none, and its asserts come first."""
+    text = SMALL + "defaultTest: {vars: {question: no, tone: calm}, assert: [{type: latency, threshold: 500}]}\n"
+    (record,) = import_configuration(project, text)
+    assert record == {
+        "question": "Hi",
+        "tone": "calm",
+        "assert": [{"type": "latency", "threshold": 500}, {"type": "contains", "value": "hello"}],
+    }
+
+
+def test_tests_in_a_table(project: Project) -> None:
+    """Columns of a CSV file are variables; `__expected` has asserts in promptfoo's short form."""
+    rows = [
+        "question,__expected,__expected2,__metadata:topic",
+        "Capital of France?,contains: Paris,,geo",
+        'Two?,"icontains-any: two, 2","grade: is short",',
+        "Nothing?,,,",
+        "Exactly?,Paris: yes,not-regex: \\d+,",
+    ]
+    project.write("tests.csv", "\n".join(rows) + "\n")
+    text = SMALL.partition("tests:")[0] + "tests: file://tests.csv\n"
+    records = import_configuration(project, text)
+    assert records == [
+        {"tags": ["topic=geo"], "question": "Capital of France?", "assert": [{"type": "contains", "value": "Paris"}]},
+        {
+            "tags": ["topic="],
+            "question": "Two?",
+            "assert": [{"type": "icontains-any", "value": ["two", "2"]}, {"type": "llm-rubric", "value": "is short"}],
+        },
+        {
+            "tags": ["topic="],
+            "question": "Exactly?",
+            "assert": [{"type": "equals", "value": "Paris: yes"}, {"type": "not-regex", "value": "\\d+"}],
+        },
+    ]
+
+
+def test_files_of_prompts_and_schemas(project: Project) -> None:
+    """A file of texts holds several prompts; a schema is read into the record."""
+    project.write("prompts.txt", "One: {{question}}\n---\nTwo {x}: {{question}}\n")
+    project.write("schema.json", '{"type": "object"}')
+    text = SMALL.replace('["{{question}}"]', "file://prompts.txt").replace(
+        "contains, value: hello", "is-json, value: file://schema.json"
+    )
+    (record,) = import_configuration(project, text)
+    assert record == {"question": "Hi", "assert": [{"type": "is-json", "value": {"type": "object"}}]}
+    written = (project.root / "Evalfile").read_text()
+    assert '"One: {question}"' in written
+    assert '"Two {{x}}: {question}"' in written
+
+
+def test_a_conversation_is_filled_for_each_record(project: Project) -> None:
+    """A prompt of more than a system message and a question becomes messages of each record."""
+    messages = '[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, ' + (
+        '{"role": "user", "content": "{{question}}"}]'
+    )
+    (record,) = import_configuration(project, SMALL.replace('"{{question}}"', json.dumps(messages)))
+    assert isinstance(record, dict)
+    assert [one["content"] for one in record["messages"]] == ["a", "b", "Hi"]
+    assert 'messages = "{messages}"' in (project.root / "Evalfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("openai:gpt-4o", "bedrock:x", "no provider of it speaks OpenAI's API"),
+        ("providers: [openai:gpt-4o]", "providers: []", "it names no provider"),
+        ("[openai:gpt-4o]", "[{config: {a: 1}, label: x}]", "a provider has no `id`"),
+        ("[openai:gpt-4o]", "[{id: openai:x, config: 3}]", "`config` takes a map"),
+        ('["{{question}}"]', '["{% if a %}b{% endif %}"]', "no prompt that an Evalfile can say"),
+        ('["{{question}}"]', "[file://prompt.py]", "is a program"),
+        ('["{{question}}"]', "[file://none.txt]", "cannot read"),
+        ('["{{question}}"]', "[3]", "a prompt is a text"),
+        ("[{type: contains, value: hello}]", "[{type: python, value: x}]", "no test with an assert that evalmake knows"),
+        ("[{type: contains, value: hello}]", "[{value: x}]", "an assert has no `type`"),
+        ("[{type: contains, value: hello}]", "hello", "`assert` takes a list"),
+        ("{question: Hi}", "[1]", "`vars` takes a map"),
+        ("{question: Hi}", "{question: Hi, assert: x}", "a variable is called `assert`"),
+        ("{question: Hi}", "{question: file://none.txt}", "cannot read"),
+        ("  - vars: {question: Hi}", "  - 3\n  - vars: {question: Hi}", "a test is a map"),
+        ("  - vars: {question: Hi}", "  - file://none.yaml\n  - vars: {question: Hi}", "the tests of `file://none.yaml`"),
+        ("{question: Hi}", "{question: [" + "x," * 400 + "], a: [" + "x," * 400 + "]}", "more than 100000"),
+    ],
+)
+def test_mistakes(project: Project, old: str, new: str, said: str) -> None:
+    """Each is one message with its line, and no traceback."""
+    assert old in SMALL
+    project.write("promptfooconfig.yaml", SMALL.replace(old, new))
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile", status=2)
+    assert said in ran.stderr
+    assert "--> promptfooconfig.yaml:" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_secrets_are_not_copied(project: Project) -> None:
+    """A key in a configuration is neither written nor told."""
+    text = SMALL.replace("[openai:gpt-4o]", "[{id: openai:x, config: {apiKey: sk-0123456789abcdef}}]")
+    project.write("promptfooconfig.yaml", text)
+    ran = project.run("import", "promptfooconfig.yaml")
+    assert "sk-0123456789" not in ran.stdout + ran.stderr
+    assert "a secret is not copied: set OPENAI_API_KEY" in ran.stderr
