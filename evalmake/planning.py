@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, Severity
+from evalmake.language.diagnostic import Diagnostic, Diagnostics, EvalmakeError, Severity
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.plan import make_plan as make_plan_from_records
 from evalmake.planner.staleness import ActionHistory, Reason
 from evalmake.preflight.context import BuildContext, first_of_each
+from evalmake.preflight.data_files import check_data_files
 from evalmake.preflight.run_all import check_build
 from evalmake.preflight.secrets import required_secrets, signing_secrets
 from evalmake.project.declarations import Declaration
@@ -97,6 +98,16 @@ def check_before_build(workspace: Workspace, plan: Plan, detach: bool) -> tuple[
     needed = required_secrets(workspace.project, plan.stale) | signing_secrets(context.reports)
     secrets.resolve({name: name for name in needed})
     return secrets, problems
+
+
+def check_fetched_data(workspace: Workspace, plan: Plan, detach: bool) -> list[Diagnostic]:
+    """Return warnings on data that were downloaded after the other checks. Raise EvalmakeError if there is an error."""
+    found = Diagnostics()
+    check_data_files(preflight_context(workspace, plan, detach), found)
+    problems = found.sorted()
+    if any(map(is_error, problems)):
+        raise EvalmakeError(problems)
+    return problems
 
 
 def hide_secrets(workspace: Workspace, graph: Graph) -> None:

@@ -31,6 +31,7 @@ from evalmake.planner.signed_plan import check_signatures, sign_plan
 from evalmake.planner.staleness import ActionHistory, describe_shortfalls, find_valid_records
 from evalmake.planning import (
     check_before_build,
+    check_fetched_data,
     declarations_with_packages,
     estimate_from_history,
     find_problems,
@@ -44,6 +45,7 @@ from evalmake.project.command_words import Words
 from evalmake.project.targets import refuse_no_targets
 from evalmake.reports import write_reports
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
+from evalmake.run.hub_data import fetch_datasets
 from evalmake.run.secrets import Secrets
 from evalmake.run.signers import find_signer_of_word
 from evalmake.scoring.result_set import ResultSet
@@ -137,6 +139,8 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
         jobs_are_left = workspace.has_jobs_left()
         if jobs_are_left or not plan.is_empty:
             secrets, outcome.problems = check_before_build(workspace, plan, request.detach)
+            if fetch_datasets(plan.stale, workspace.plugins, emit):
+                outcome.problems += check_fetched_data(workspace, plan, request.detach)
             if request.owns_process:
                 hide_secrets(workspace, graph)
         if jobs_are_left or plan.stale:

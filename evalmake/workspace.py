@@ -26,6 +26,7 @@ from evalmake.project.project import Project
 from evalmake.project.targets import Selection, cells_of_report, select_targets
 from evalmake.project.workspace_links import check_links, check_store_links
 from evalmake.run.environments.environments import Environments
+from evalmake.run.hub_data import attach_datasets
 from evalmake.store.journal import Journal
 from evalmake.store.store import Store
 
@@ -186,7 +187,10 @@ class Workspace:
         cells = dict(selection.evaluations)
         for _, shown in reports.values():
             cells.update((cell.name, cell) for cell in shown)
-        return build_graph(self.graph_builder(), cells.values(), reports)
+        graph = build_graph(self.graph_builder(), cells.values(), reports)
+        of_reports = (node for report in graph.reports.values() for node in report.nodes)
+        attach_datasets([*graph.nodes.values(), *of_reports], self.plugins)
+        return graph
 
     def graph_builder(self) -> GraphBuilder:
         """What makes nodes of cells."""

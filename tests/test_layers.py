@@ -108,7 +108,7 @@ ADDRESSES = {
     ),
     "rich": ("terminal",),
     "rocrate": ("exporters.ro_crate",),
-    "yaml": ("harnesses.nemo.results", "executors.lepton.login", "migration.yaml_file"),
+    "yaml": ("pins.hub_layout", "harnesses.nemo.results", "executors.lepton.login", "migration.yaml_file"),
 }
 
 FREE = {*sys.stdlib_module_names, "evalmake", "xxhash"}

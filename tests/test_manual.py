@@ -42,6 +42,7 @@ TOPICS = [
     "scores-and-intervals",
     "harnesses",
     "native",
+    "data",
     "checks",
     "conversations",
     "command",

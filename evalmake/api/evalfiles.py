@@ -114,7 +114,11 @@ def plan(project: Project, targets: str | Sequence[str] = ()) -> Plan:
         {decision.name: decision.reasons for decision in decisions if decision.stale},
         tuple(decision.name for decision in decisions if not decision.stale),
         tuple(report.name for report in outcome.plan.reports.values() if report.must_write),
-        render_plan(outcome.plan, outcome.estimate, find_requirements(outcome.workspace.project, outcome.plan)),
+        render_plan(
+            outcome.plan,
+            outcome.estimate,
+            find_requirements(outcome.workspace.project, outcome.plan, outcome.workspace.plugins),
+        ),
         tuple(render([problem]) for problem in outcome.problems),
     )
 

@@ -128,7 +128,7 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
         evalfile = str(workspace.project.path)
         click.echo(json.dumps(plan_to_json(plan, evalfile, __version__)))
         return
-    requirements = find_requirements(workspace.project, plan)
+    requirements = find_requirements(workspace.project, plan, workspace.plugins)
     click.echo(
         clean(
             "\n".join(

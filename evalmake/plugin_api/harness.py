@@ -26,6 +26,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from evalmake.language.diagnostic import Diagnostics
+from evalmake.pins.hub_cache import Selection
 from evalmake.project.adapter import merge_adapters
 from evalmake.project.declarations import ChecksBenchmark as ChecksBenchmark
 from evalmake.project.declarations import ClaimsKeys as ClaimsKeys
@@ -187,6 +188,14 @@ class RenamesJudge(Protocol):
 
     def renames_judge(self, benchmark: Declaration, /) -> bool:
         """Whether it does."""
+
+
+@runtime_checkable
+class ReadsHub(Protocol):
+    """A harness that reads data sets of the Hugging Face Hub: evalmake downloads them, as `benchmark.fetched`."""
+
+    def hub_selection(self, benchmark: Declaration, /) -> Selection | None:
+        """The split that a benchmark asks; None if its data are elsewhere."""
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 
 from evalmake import __version__
@@ -20,6 +21,7 @@ from evalmake.project.boundary import allow_help
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.named_files import list_data_files, list_input_files
+from evalmake.run.hub_data import awaits_data
 from evalmake.seal import seal, unseal
 
 _LARGEST = 64 * 1024**2  # bytes of a benchmark's files; the run reports the errors of more, as `-n` must be fast
@@ -31,7 +33,7 @@ def check_data_files(context: BuildContext, diagnostics: Diagnostics) -> None:
     for node in first_of_each(context.nodes, _distinguish):
         benchmark = node.evaluation.benchmark
         harness = context.plugins.get("harnesses", benchmark.plugin)
-        if not isinstance(harness, ChecksData) or _size(benchmark) > _LARGEST:
+        if not isinstance(harness, ChecksData) or _size(benchmark) > _LARGEST or awaits_data(benchmark, harness):
             continue
         mark = _mark(context, node)
         notes = _read_notes(mark)
@@ -54,9 +56,13 @@ def _distinguish(node: Node) -> Hashable:
 
 
 def _find_outside(context: BuildContext, benchmark: Declaration) -> Path | None:
-    """A file of the benchmark that is outside the project, so that what is in it is not shown."""
+    """A file of the benchmark that is outside the project, so that what is in it is not shown.
+
+    Those that evalmake has downloaded are its own.
+    """
     boundary = context.project.files.boundary
-    return next((file.path for file in list_input_files(benchmark) if not boundary.holds(file.path)), None)
+    named = list_input_files(replace(benchmark, fetched=None))
+    return next((file.path for file in named if not boundary.holds(file.path)), None)
 
 
 def _hide_content(errors: list[DataError], outside: Path | None) -> list[DataError]:

@@ -5,7 +5,8 @@ find can never work. `BUILD_CHECKS` look at what a build would run and write now
 their errors before anything starts, packages included. `evalmake -n` shows the plan, then the same
 errors, and its exit status is 2, because a build of this plan fails at once.
 
-Only an unset secret is no error of `-n` but a note: you can look at a plan without having the keys.
+Only an unset secret and an unpinned data set of the hub are no errors of `-n` but notes: you can look at a plan
+without having the keys, and without a network.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from evalmake.preflight.endpoints import check_certificates, check_loopback_endp
 from evalmake.preflight.executor_use import check_executor_use, check_judges_of_executors
 from evalmake.preflight.gpus import check_gpus
 from evalmake.preflight.host_files import check_host_files
+from evalmake.preflight.hub_datasets import check_hub_datasets
 from evalmake.preflight.images import check_evaluation_images, check_server_images
 from evalmake.preflight.interceptors import check_interceptors
 from evalmake.preflight.parameter_names import check_parameter_names, note_unknown_parameters
@@ -69,13 +71,14 @@ BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_server_programs,  # the programs of engines are installed
     check_weights,  # weights on this host exist
     check_certificates,  # certificates of endpoints can be read
+    check_hub_datasets,  # data sets of the hub are pinned
     check_data_files,  # local data files can be read, and fit the prompt, as their harness says
     note_unknown_parameters,  # request parameters that evalmake does not know are told
     check_gpus,  # no evaluation needs more GPUs than there are
     check_secrets,  # every secret has a value
 )
 
-NOTES_OF_DRY_RUN = frozenset({check_secrets})
+NOTES_OF_DRY_RUN = frozenset({check_secrets, check_hub_datasets})
 """What `-n` tells in a note instead."""
 
 

@@ -43,6 +43,8 @@ class Declaration:
     parsed: ParsedDeclaration | None
     named_files: dict[Path, Files] = field(default_factory=dict)
     """A data file of a benchmark -> the files that its records name."""
+    fetched: Files | None = None
+    """The files of its data set of the hub, where they are here; what they are is the identity's `dataset`."""
 
     @property
     def plugin(self) -> str:

@@ -39,8 +39,8 @@ def add_named_files(benchmarks: Iterable[Declaration], plugins: PluginRegistry, 
 
 
 def list_data_files(benchmark: Declaration) -> list[File]:
-    """Every file that the keys of a benchmark name."""
-    found: list[File] = []
+    """Every file that the keys of a benchmark name, and those of its data set of the hub where they are here."""
+    found: list[File] = [*benchmark.fetched.files] if benchmark.fetched else []
     for block in (benchmark.block, benchmark.settings):
         for key in type(block).model_fields if block is not None else ():
             value = getattr(block, key)

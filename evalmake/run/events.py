@@ -40,6 +40,30 @@ class EnvironmentEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetStarted:
+    """The download of a data set from this address has begun."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetProgressed:
+    """So many bytes of a data set have come, of so many."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEnded:
+    """A download is over, well or not."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildStarted:
     """A build begins with so many evaluations to run; `shares` says of how many of them each job is."""
 
@@ -148,6 +172,9 @@ Event = (
     | EnvironmentStarted
     | EnvironmentProgressed
     | EnvironmentEnded
+    | DatasetStarted
+    | DatasetProgressed
+    | DatasetEnded
     | BuildStarted
     | JobRecovered
     | ServerStateChanged

@@ -15,7 +15,7 @@ _ORDER = (
     *("tutorial", "migrating-from-nemo-evaluator", "language", "keys", "targets-and-overrides"),
     *("scores-and-intervals", "catalog", "pins", "secrets", "ci", "python-api"),
     *("executors", "process", "docker", "slurm", "lepton", "deployments", "watch"),
-    *("harnesses", "native", "command", "lm-eval", "inspect", "nemo", "ragas", "retrieval"),
+    *("harnesses", "native", "data", "command", "lm-eval", "inspect", "nemo", "ragas", "retrieval"),
     *("gateway-and-cache", "store"),
     *("what-works-where", "troubleshooting", "glossary", "writing-a-plugin"),
 )

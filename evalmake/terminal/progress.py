@@ -15,6 +15,9 @@ from evalmake.run.events import (
     AttemptStarted,
     BuildInterrupted,
     BuildStarted,
+    DatasetEnded,
+    DatasetProgressed,
+    DatasetStarted,
     EnvironmentEnded,
     EnvironmentProgressed,
     EnvironmentStarted,
@@ -35,6 +38,7 @@ from evalmake.terminal.safe_text import clean
 
 _SERVER_LINE_EVERY = 15.0  # seconds between two lines about a server that starts
 _ENVIRONMENT_LINE_EVERY = 10.0  # seconds between two lines about an installation
+_DOWNLOAD_LINE_EVERY = 10.0  # seconds between two lines about a download
 _MOST_ROWS = 20  # evaluations in the live table
 _LOG_LINE = 100  # characters of a log line
 
@@ -101,14 +105,16 @@ class LineView:
             self.total, self.shares = event.to_run, event.shares
         if isinstance(event, AttemptEnded) and not event.retrying:
             self.done += self.shares.get(event.name, 1)
-        if isinstance(event, ServerPending | EnvironmentProgressed):
+        if isinstance(event, ServerPending | EnvironmentProgressed | DatasetProgressed):
             began, pause = now, _SERVER_LINE_EVERY
             if isinstance(event, EnvironmentProgressed):
                 began, pause = now - event.seconds, _ENVIRONMENT_LINE_EVERY
+            if isinstance(event, DatasetProgressed):
+                pause = _DOWNLOAD_LINE_EVERY
             if now - self.last_lines.setdefault(event.name, began) < pause:
                 return
             self.last_lines[event.name] = now
-        if isinstance(event, ServerStateChanged | EnvironmentEnded):
+        if isinstance(event, ServerStateChanged | EnvironmentEnded | DatasetEnded):
             self.last_lines.pop(event.name, None)
         text = describe_event(event, self.verbose)
         if text:
@@ -154,6 +160,12 @@ class LiveView:
             case EnvironmentProgressed():
                 since = time.monotonic() - event.seconds
                 self.pending[f"environment of {event.name}"] = (since, "installing", event.doing)
+            case DatasetProgressed():
+                title = f"data set {event.name}"
+                since = self.pending.get(title, (time.monotonic(),))[0]
+                self.pending[title] = (since, "downloading", _render_share(event))
+            case DatasetEnded():
+                self.pending.pop(f"data set {event.name}", None)
             case EnvironmentEnded():
                 self.pending.pop(f"environment of {event.name}", None)
             case ServerStateChanged():
@@ -164,7 +176,7 @@ class LiveView:
             case AttemptEnded():
                 self.rows.pop(event.name, None)
                 self.done += 0 if event.retrying else self.shares.get(event.name, 1)
-        in_table = isinstance(event, AttemptStarted | ServerPending | EnvironmentProgressed)
+        in_table = isinstance(event, AttemptStarted | ServerPending | EnvironmentProgressed | DatasetProgressed)
         if not in_table and (text := describe_event(event, self.verbose)):
             self.console.print(clean(text), markup=False)
 
@@ -193,6 +205,11 @@ class LiveView:
         self.live.stop()
 
 
+def _render_share(event: DatasetProgressed) -> str:
+    """How much of a data set has come: `12 of 340 MB`."""
+    return f"{event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB"
+
+
 def describe_event(event: Event, verbose: bool) -> str:
     """An event as a sentence; empty for events that only a live view shows."""
     match event:
@@ -202,6 +219,10 @@ def describe_event(event: Event, verbose: bool) -> str:
             return f"installing {', '.join(packages)} in a separate environment"
         case EnvironmentProgressed(name, doing, seconds):
             return f"environment of {name}: {_crop(doing) or 'installing'} ({render_duration(seconds)})"
+        case DatasetStarted(name, address):
+            return f"downloading the data set {name} from {address}"
+        case DatasetProgressed(name):
+            return f"data set {name}: {_render_share(event)}"
         case JobRecovered(name, state):
             return f"{name}: job of an earlier build taken over, {state}"
         case ServerStateChanged():

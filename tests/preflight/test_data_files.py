@@ -141,7 +141,7 @@ UNUSED = {
     "pattern = 'x'": "it is for `scorer = regex`, and this one is `exact`",
     'function = "f"': "it is for `scorer = python`, and this one is `exact`",
     'task = "sums"': "the native harness has no tasks of its own; the questions are in `files`",
-    'dataset = "hf://a/b@main"': "the native harness reads `files`; download the data and name the files",
+    'split = "test"': "it is for `dataset`",
 }
 
 

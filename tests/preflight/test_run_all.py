@@ -8,6 +8,7 @@ import pytest
 
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.preflight import run_all
+from evalmake.preflight.hub_datasets import check_hub_datasets
 from evalmake.preflight.secrets import check_secrets
 from tests.support.projects import Project
 
@@ -68,7 +69,7 @@ def test_an_unset_secret_is_a_note_of_the_plan(refusing: Project) -> None:
     assert "unset: UNSET_KEY; " in planned.stdout
     assert planned.stderr == ""
     assert "[missing-secret]" in refusing.run(status=2).stderr
-    assert frozenset({check_secrets}) == run_all.NOTES_OF_DRY_RUN
+    assert frozenset({check_secrets, check_hub_datasets}) == run_all.NOTES_OF_DRY_RUN
 
 
 def test_the_plan_is_shown_before_its_errors(refusing: Project) -> None:

@@ -18,6 +18,7 @@ from evalmake.harnesses.native.check_types import (
     list_templates,
 )
 from evalmake.harnesses.native.conversation import CONFLICTS
+from evalmake.harnesses.native.hub_checks import find_bad_dataset, find_unused_dataset_keys
 from evalmake.harnesses.native.template import find_field_in_pattern, is_template
 from evalmake.harnesses.native.tools import find_tools_mistake
 from evalmake.language.diagnostic import Diagnostics
@@ -49,8 +50,7 @@ _SCORERS_OF_KEY = {
 """Keys that only some scorers use."""
 _NO_USE = {
     "task": "the native harness has no tasks of its own; the questions are in `files`",
-    "dataset": "the native harness reads `files`; download the data and name the files",
-    "digest": "the native harness reads `files`, and takes their digests itself",
+    "digest": "the native harness takes the digests of its data itself",
     "packages": "the native harness runs in evalmake's own Python; install them there",
 }
 _REFUSED_PARAMS = {
@@ -125,6 +125,7 @@ def unused_keys(benchmark: Declaration) -> dict[str, str]:
     settings: Any = benchmark.settings
     chosen = scorers_of(settings)
     unused = {key: why for key, why in _NO_USE.items() if not (key == "packages" and benchmark.block.image)}
+    unused |= find_unused_dataset_keys(benchmark.block)
     if has_record_scorer(benchmark.settings):
         return unused
     for key, scorers in _SCORERS_OF_KEY.items():
@@ -140,11 +141,11 @@ def unused_keys(benchmark: Declaration) -> dict[str, str]:
 def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, str]]:
     """Yield a message for each missing key, the key that requires it, and what to add."""
     scorers = scorers_of(settings)
-    if block.files is None:
+    if block.files is None and block.dataset is None:
         yield (
-            "the native harness needs `files`",
+            "the native harness needs `files` or `dataset`",
             "harness",
-            'add the data, as `files = file("questions.jsonl")`',
+            'add the data, as `files = file("questions.jsonl")`, or `dataset = "hf://OWNER/NAME@REVISION"`',
         )
     if settings.prompt is None and settings.messages is None:
         yield (
@@ -172,6 +173,7 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
 
 
 def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
+    yield from (BadValue(*bad) for bad in find_bad_dataset(block, settings))
     if isinstance(settings.scorer, tuple) and (mistake := _find_list_mistake(settings.scorer)):
         yield BadValue("scorer", mistake)
     asked = ("prompt", "image", "audio", "system")

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Example, Item, build_examples, build_items
+from evalmake.harnesses.native.records import read_records
 from evalmake.harnesses.native.right_options import LETTERS, list_indices
 from evalmake.harnesses.native.task_file import Task, make_task
 from evalmake.harnesses.native.template import as_text, find_doubled_fields
@@ -34,7 +34,7 @@ def check_data(data: Mapping[str, Any], api: str, limit: int | None = None) -> l
     except TaskError as error:
         errors += _convert_mistakes(error, "examples")
     try:
-        items = build_items(task, api, read_files(task.folder, task.files, task.paths))
+        items = build_items(task, api, read_records(task))
     except TaskError as error:
         errors += _convert_mistakes(error, "files")
     return [*errors] or [

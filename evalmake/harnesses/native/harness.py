@@ -19,6 +19,7 @@ from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import File, Files, Symbol
+from evalmake.pins.hub_cache import Selection
 from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Parameters, Texts, define_key, to_plain_value
@@ -76,6 +77,21 @@ class NativeHarness:
         )
         audio: str | None = define_key(
             None, "A clip beside the prompt, by a field: a file relative to the data file, or a data URL.", '"{clip}"'
+        )
+        config: Annotated[str | None, BeforeValidator(_read_name)] = define_key(
+            None, "The configuration of `dataset`, of those that the data set has.", '"main"', unset="the only one"
+        )
+        split: Annotated[str | None, BeforeValidator(_read_name)] = define_key(
+            None,
+            "The split of `dataset`, or the path or pattern of its files in the data set.",
+            '"test"',
+            unset="the only one",
+        )
+        fields: dict[str, str] = define_key(
+            {},
+            "New names of fields, each with the old one, as a map.",
+            '{ question = "problem", answer = "solution.final" }',
+            type="map of texts",
         )
         where: str | None = define_key(
             None,
@@ -187,9 +203,9 @@ class NativeHarness:
         """The keys by which records name pictures and clips, as JSON."""
         settings = benchmark.settings
         assert isinstance(settings, NativeHarness.Settings)
-        keys = {key: getattr(settings, key) for key in ("messages", "image", "audio", "where")}
-        given = {key: value for key, value in keys.items() if value is not None}
-        return json.dumps(given, ensure_ascii=False) if given.keys() - {"where"} else ""
+        keys = {key: getattr(settings, key) for key in ("messages", "image", "audio", "where", "fields")}
+        given = {key: value for key, value in keys.items() if value}
+        return json.dumps(given, ensure_ascii=False) if given.keys() - {"where", "fields"} else ""
 
     @staticmethod
     def find_named_files(benchmark: Declaration, file: Path) -> list[str]:
@@ -197,6 +213,13 @@ class NativeHarness:
         from evalmake.harnesses.native.question_content import find_named_files
 
         return find_named_files(json.loads(NativeHarness.describe_named_files(benchmark)), file)
+
+    @staticmethod
+    def hub_selection(benchmark: Declaration) -> Selection | None:
+        """The split of the hub's data set that a benchmark asks."""
+        settings, dataset = benchmark.settings, benchmark.block.dataset
+        assert isinstance(settings, NativeHarness.Settings)
+        return Selection.of(dataset, settings.config, settings.split) if isinstance(dataset, str) else None
 
     @staticmethod
     def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
@@ -241,6 +264,7 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
     block, settings = evaluation.benchmark.block, evaluation.benchmark.settings
     assert isinstance(settings, NativeHarness.Settings)
     root = evaluation.variant.eval.parsed.file.path.parent
+    fetched = evaluation.benchmark.fetched
     paths: dict[str, str] = {}
 
     def place_all(files: Files | None, folder: str) -> list[str]:
@@ -248,13 +272,19 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
         paths.update(zip(names, (_display_path(f.path, root) for f in files.files), strict=True) if files else ())
         return names
 
+    def place_fetched(files: Files) -> list[str]:
+        names = [place(file, "inputs") for file in files.files]
+        paths.update(zip(names, (file.name for file in files.files), strict=True))
+        return names
+
     task: dict[str, Any] = {
-        "files": place_all(block.files, "inputs"),
+        "files": place_fetched(fetched) if fetched else place_all(block.files, "inputs"),
         "examples": place_all(settings.examples, "examples"),
         "fewshot": block.fewshot,
         "paths": paths,
     }
-    data = [*(block.files.files if block.files else ()), *(settings.examples.files if settings.examples else ())]
+    sources = [files for files in (fetched or block.files, settings.examples) if files]
+    data = [file for files in sources for file in files.files]
     task["media"] = {
         name: {file.name: place(_rename_media(file), "media") for file in named.files}
         for name, one in zip([*task["files"], *task["examples"]], data, strict=True)
@@ -262,7 +292,8 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
     }
     scorer = place_all(settings.scorer_file, "scorer")
     task |= {"scorer_file": scorer[0]} if scorer else {}
-    plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True, warnings=False)
+    own = {"config", "split", "examples", "scorer_file", "judge"}
+    plain = settings.model_dump(exclude=own, exclude_none=True, warnings=False)
     task |= {"judge": True} if settings.judge and settings.checks else {}
     return {key: value for key, value in {**plain, **task}.items() if value not in (None, [], {})}
 

@@ -22,6 +22,7 @@ from evalmake.harnesses.native.question_content import (
 from evalmake.harnesses.native.record_checks import Check, list_checks, read_checks
 from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.record_weight import read_tags, read_weight
+from evalmake.harnesses.native.records import rename_fields
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
@@ -119,7 +120,7 @@ def build_examples(task: Task, api: str) -> list[Example]:
     records: list[Record] = []
     for place, one in enumerate(task.examples, 1):
         if isinstance(one, str):
-            records += read_files(task.folder, [one], task.paths)
+            records += rename_fields(read_files(task.folder, [one], task.paths), task.fields, strict=False)
         else:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
     # Examples may lack the fields of these keys, and nothing uses them.

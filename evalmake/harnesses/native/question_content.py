@@ -12,6 +12,7 @@ from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import dump_sorted
 from evalmake.harnesses.native.media import MediaFolder, list_named_files, make_part, names_file
 from evalmake.harnesses.native.record_filter import filter_records
+from evalmake.harnesses.native.records import rename_fields
 from evalmake.harnesses.native.task_file import Task, make_task
 from evalmake.harnesses.native.template import MissingFieldError, Template, blame_key, lookup
 from evalmake.harnesses.native.tools import read_tools
@@ -68,7 +69,7 @@ def user_content(prompt: str, parts: Sequence[Mapping[str, Any]]) -> str | list[
     return [*parts, {"type": "text", "text": prompt}] if parts else prompt
 
 
-def find_named_files(keys: Mapping[str, str], file: Path) -> list[str]:
+def find_named_files(keys: Mapping[str, Any], file: Path) -> list[str]:
     """The texts by which the records of a data file name other files, sorted.
 
     `keys` are those of a task by which they do. What is wrong with the data is told where they are checked, not here.
@@ -77,7 +78,7 @@ def find_named_files(keys: Mapping[str, str], file: Path) -> list[str]:
         return []
     try:
         task = make_task("task", Path(), {"prompt": None if "messages" in keys else "-", **_ASKS_NOTHING, **keys})
-        records = read_files(Path(), [str(file)])
+        records = rename_fields(read_files(Path(), [str(file)]), task.fields, strict=False)
         if task.where:
             records = filter_records(records, task.where)
     except TaskError:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.client import Client
-from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import EndpointError, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.record_checks import list_checks
+from evalmake.harnesses.native.records import read_records
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Progress, SampleLog
 from evalmake.harnesses.native.sampling import sample_records
@@ -96,7 +96,7 @@ def make_plan(task: Task, settings: Settings) -> Plan:
         )
     examples = prompts.build_examples(task, api)
     # Check all records, also those that the limit leaves out: raising it must not find new errors.
-    items = prompts.build_items(task, api, read_files(task.folder, task.files, task.paths))
+    items = prompts.build_items(task, api, read_records(task))
     names = {name for item in items for name in item.scorers}
     if "judge" in names and settings.judge is None:
         raise TaskError("the scorer 'judge' needs EVALMAKE_JUDGE_URL")

@@ -36,6 +36,8 @@ class Task:
 
     folder: Path
     files: tuple[str, ...]
+    fields: Mapping[str, str]
+    """New names of fields, each with the path of the old one."""
     where: tuple[Comparison, ...]
     prompt: Template
     """Without parts where the records have `messages`."""
@@ -147,6 +149,7 @@ class _Reader:
         task = Task(
             folder=folder,
             files=self.files(),
+            fields=self.texts("fields"),
             where=self.where(),
             prompt=self.template("prompt", required=self.data.get("messages") is None) or Template(()),
             messages=self.field("messages"),
@@ -176,7 +179,7 @@ class _Reader:
             weight=self.template("weight"),
             limit_by=self.template("limit_by"),
             tags=self.templates("tags"),
-            paths=self.paths(),
+            paths=self.texts("paths"),
         )
         self.check_together(task)
         if self.mistakes:
@@ -273,14 +276,14 @@ class _Reader:
             self.wrong(f"where: {error}")
             return ()
 
-    def paths(self) -> Mapping[str, str]:
-        """The users' paths of files: an object of texts."""
-        value = self.data.get("paths")
+    def texts(self, key: str) -> Mapping[str, str]:
+        """Read an object of texts."""
+        value = self.data.get(key)
         if value is None:
             return {}
         if isinstance(value, dict) and all(isinstance(path, str) for path in value.values()):
             return value
-        self.wrong("paths: expected an object of texts")
+        self.wrong(f"{key}: expected an object of texts")
         return {}
 
     def media(self) -> Mapping[str, Mapping[str, str]]:
