@@ -62,7 +62,7 @@ class Provider:
         if concurrency is not None:
             block.set("concurrency", Item(concurrency.value, concurrency))
         if self.params:
-            block.set("adapter", {"params": self.params})
+            block.set("params", self.params)
         return declared
 
 

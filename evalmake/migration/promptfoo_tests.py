@@ -24,13 +24,18 @@ CHECKS, MESSAGES = "assert", "messages"
 """The fields of a record with its checks, and with its conversation."""
 _KEPT = (
     *("equals", "contains", "icontains", "contains-any", "contains-all", "icontains-any", "icontains-all"),
-    *("starts-with", "regex", "is-json", "contains-json", "similar", "llm-rubric", "latency", "cost"),
+    *("starts-with", "regex", "is-json", "contains-json", "llm-rubric", "latency"),
 )
 """Types of asserts that `checks` of the native harness understand by these names."""
 _GRADED = ("llm-rubric", "model-graded-closedqa", "g-eval")
 _TEST = ("vars", "assert", "description", "metadata", "options", "threshold")
-_ASSERT = ("type", "value", "threshold", "weight", "metric", "provider")
+_ASSERT = ("type", "value", "threshold")
+_WITH_THRESHOLD = ("llm-rubric", "latency")
 _WHY = {
+    "weight": "each check counts the same: a record passes if all of them do",
+    "metric": "the metric of a check is its type",
+    "cost": "evalmake knows no prices of single replies: `tokens` limits a reply",
+    "similar": "evalmake does not compare embeddings of replies: `llm-rubric` asks a model",
     "transform": "`extract` of a benchmark takes an answer out of a reply",
     "rubricPrompt": "the judge's instructions are evalmake's; `rubric` and the values of checks add to them",
     "threshold": "a record passes if all of its checks do",
@@ -172,12 +177,16 @@ class TestReader:
             self.draft.note(f"{path} {word}", _WHY.get(kind, "evalmake has no such check"), node)
             return None
         self.needs_judge = self.needs_judge or kind in _GRADED
+        if "weight" in items and items["weight"].value == 0:
+            self.draft.note(f"{path} {word}", "its weight is 0, so that it decides nothing", node)
+            return None
+        kept = _ASSERT if kind in _WITH_THRESHOLD else _ASSERT[:2]
         for key, one in items.items():
             if key == "provider":
                 self.grader = self.grader or one
-            elif key not in _ASSERT:
+            elif key not in kept:
                 self.draft.note(f"{path}.{key}", _WHY.get(key, "a check has no such key"), one)
-        found = {key: items[key].plain() for key in ("type", "value", "threshold", "weight") if key in items}
+        found = {key: items[key].plain() for key in kept if key in items}
         if isinstance(found.get("value"), str) and found["value"].startswith("file://"):
             return self._read_schema(found, items["value"], path)
         return found
