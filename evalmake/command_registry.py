@@ -27,6 +27,7 @@ REGISTRY = (
     CommandEntry("accept", RUN, "Keep an old result for a target that has changed."),
     CommandEntry("list", LOOK, "List targets with their comments."),
     CommandEntry("show", LOOK, "Show a declaration or an evaluation: each value, and where it is written."),
+    CommandEntry("results", LOOK, "Show scores with their intervals, and the samples behind them."),
     CommandEntry("why", LOOK, "Say why a target is stale, or when it last ran."),
     CommandEntry("logs", LOOK, "Show the log of an evaluation or of a model server."),
     CommandEntry("history", LOOK, "List past attempts: when, by whom, with what result, and what they took."),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from evalmake.planner.action import ActionResult, digest_of_action
+from evalmake.planner.digest import digest
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.staleness import ActionHistory, Decision, Reason
 from evalmake.planning import make_plan
@@ -36,6 +37,9 @@ class Standing(StrEnum):
     """There is none."""
 
 
+_LABELS = {"failed": "failed", "cancelled": "cancelled", "never run": "never run"}
+
+
 @dataclass(frozen=True, slots=True)
 class StoredResult:
     """What the store holds for one evaluation."""
@@ -44,6 +48,13 @@ class StoredResult:
     standing: Standing
     reasons: tuple[Reason, ...]  # why it is not valid; none if it is
     history: ActionHistory | None  # of the result that there is, or of an attempt that failed, or None
+    definition: str = ""  # of an earlier definition, a digest of all of it but the seed
+
+    @property
+    def label(self) -> str:
+        """How it is marked where its scores are shown: `stale: changed`, `failed`; empty if it is valid."""
+        word = self.word.replace("-", " ")
+        return "" if self.standing is Standing.VALID else _LABELS.get(word, f"{self.standing}: {word}")
 
     @property
     def name(self) -> str:
@@ -83,20 +94,24 @@ def _judge(node: Node, decision: Decision, store: Store) -> StoredResult:
         return StoredResult(node, Standing.VALID, (), head)
     if head is not None and head.success is not None:
         return StoredResult(node, Standing.STALE, reasons, head)
-    earlier = _find_earlier(node, store)
+    earlier, definition = _find_earlier(node, store)
     if earlier is not None and earlier.success is not None:
         failed = reasons[0].kind in ("failed", "cancelled")
-        return StoredResult(node, Standing.FAILED if failed else Standing.STALE, reasons, earlier)
+        return StoredResult(node, Standing.FAILED if failed else Standing.STALE, reasons, earlier, definition)
     tried = head or earlier
     return StoredResult(node, Standing.MISSING, reasons, tried if tried and not store.damage(tried.action) else None)
 
 
-def _find_earlier(node: Node, store: Store) -> ActionHistory | None:
-    """The history of the definition whose result was last valid for a cell, or else that was last tried."""
+def _find_earlier(node: Node, store: Store) -> tuple[ActionHistory | None, str]:
+    """The history of the definition whose result was last valid for a cell, or else that was last tried; and which."""
     parts = store.baseline(node.name)
     action = digest_of_action(node.action.kind, parts) if parts else node.action.digest
     head = store.history(action) if action != node.action.digest else None
-    return head if head is not None and not store.damage(action) and not store.find_damage(head) else None
+    if head is None or parts is None or store.damage(action) or store.find_damage(head):
+        return None, ""
+    cell = store.part(parts.get("", "")) or {}
+    others = [(path, text) for path, text in cell.items() if path != "seed"]
+    return head, digest([*((name, one) for name, one in sorted(parts.items()) if name), *others])
 
 
 # Scores ----------------------------------------------------------------------------------------------

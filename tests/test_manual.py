@@ -29,6 +29,7 @@ TOPICS = [
     "tutorial",
     "language",
     "targets-and-overrides",
+    "results",
     "executors",
     "process",
     "docker",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -199,7 +200,16 @@ def signed_and_saved_again(project: Project) -> None:
     project.run("-n", "-o", "plan.json")
 
 
+def with_samples(project: Project) -> None:
+    """Results whose program left samples."""
+    rows = [json.dumps({"id": f"sums/{n}", "scores": {"accuracy": 0.68}}) for n in range(1, 20)]
+    project.write("rows.jsonl", "\n".join(rows) + "\n")
+    project.write("job.sh", "cp ../../../rows.jsonl $EVALMAKE_OUT/samples.jsonl\n" + JOB)
+    built(project)
+
+
 STAGES: dict[str, Stage] = {
+    "bad-filter": built,
     "bad-evidence": also("evidence/notes.txt", "nothing else"),
     "bad-key": also("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbg==\n-----END OPENSSH PRIVATE KEY-----\n"),
     "bad-signature": signed_and_saved_again,
@@ -247,6 +257,8 @@ STAGES: dict[str, Stage] = {
     "store-damaged": garbage,
     "store-failed": also(".evalmake/store/cache.db/file", ""),
     "unknown-code": PLAIN,
+    "unknown-field": built,
+    "unknown-sample": with_samples,
     "usage": PLAIN,
     "unused-key": also("data/sums.jsonl", DATA, edited("command", "native", RUN, UNUSED_RUBRIC)),
 }

@@ -54,13 +54,13 @@ def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
         "rows": results.rows,
         "column": results.column,
         **_sections_to_json(table, bool(results.sections)),
-        "table": [_cell_to_json(cell) for cell in table.cells.values()],
-        "averages": [_cell_to_json(cell) for cell in table.averages.values()],
-        "other_metrics": [_cell_to_json(cell) for cell in table.others],
+        "table": [cell_to_json(cell) for cell in table.cells.values()],
+        "averages": [cell_to_json(cell) for cell in table.averages.values()],
+        "other_metrics": [cell_to_json(cell) for cell in table.others],
         "compare": results.compare or None,
         "comparisons": [_comparison_to_json(comparison) for comparison in results.row_comparisons],
         "gates": [_gate_to_json(gate) for gate in results.gates],
-        "results": [_result_to_json(result, results, notes[result.name]) for result in results.results],
+        "results": [result_to_json(result, results, notes[result.name]) for result in results.results],
         "missing": list(results.missing),
     }
 
@@ -82,7 +82,8 @@ def _fields_to_json(value: Score | SeedAverage | Result) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _cell_to_json(cell: TableCell) -> dict[str, Any]:
+def cell_to_json(cell: TableCell) -> dict[str, Any]:
+    """One entry of a table, as an object."""
     return {
         "row": cell.row,
         "column": cell.column,
@@ -134,7 +135,8 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
     return flat
 
 
-def _result_to_json(result: Result, results: ResultSet, notes: Sequence[Note]) -> dict[str, Any]:
+def result_to_json(result: Result, results: ResultSet, notes: Sequence[Note]) -> dict[str, Any]:
+    """One result with its scores and the notes on it, as an object."""
     flat = _fields_to_json(result)
     del flat["reused"], flat["settings"], flat["facts"], flat["seeds"], flat["kind"], flat["tag"]
     flat |= asdict(result.kind)

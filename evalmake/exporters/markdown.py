@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.markdown_text import escape
+from evalmake.language.markdown_text import escape, render_table
 from evalmake.project.column_groups import GroupForm
 from evalmake.project.key_types import Block
 from evalmake.scoring.comparisons import Difference, Test
@@ -170,7 +170,7 @@ def _render_section_table(results: ResultSet, table: ScoreTable, section: TableS
         ]
         for row in section.rows
     ]
-    return _render_table([head, *body])
+    return render_table([head, *body])
 
 
 def _render_cell(cell: TableCell | None, results: ResultSet) -> str:
@@ -239,7 +239,7 @@ def _render_comparisons(results: ResultSet) -> str:
         if one.difference
     ]
     notes = [note for one in results.row_comparisons for note in _comparison_notes(one)]
-    return "\n\n".join(([_render_table([head, *body])] if body else []) + (["\n".join(notes)] if notes else []))
+    return "\n\n".join(([render_table([head, *body])] if body else []) + (["\n".join(notes)] if notes else []))
 
 
 def _render_difference(found: Difference) -> str:
@@ -289,7 +289,7 @@ def _render_other_metrics(results: ResultSet, table: ScoreTable) -> str:
     if not table.others:
         return ""
     head = [results.rows, results.column, "metric", "value"]
-    lines = [_render_table([head, *([c.row, c.column, c.metric, _render_cell(c, results)] for c in table.others)])]
+    lines = [render_table([head, *([c.row, c.column, c.metric, _render_cell(c, results)] for c in table.others)])]
     notes = [
         f"- `{cell.row}`, {escape(cell.column)}, {escape(cell.metric)}: no interval: {escape(cell.average.lack)}."
         for cell in table.others
@@ -312,7 +312,7 @@ def _render_runs(results: ResultSet) -> str:
         for result in results.results
         for score in result.scores
     ]
-    return _render_table([head, *body]) if body else ""
+    return render_table([head, *body]) if body else ""
 
 
 def _render_reported_error(score: Score) -> str:
@@ -405,12 +405,3 @@ def _first_and_last(ordered: Sequence[int]) -> Iterable[int]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _render_table(lines: Sequence[Sequence[str]]) -> str:
-    """A table whose first line is its head, padded so that it can be read unrendered."""
-    cells = [[escape(cell) for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rows = [" | ".join(map(str.ljust, line, widths)) for line in cells]
-    rule = " | ".join("-" * width for width in widths)
-    return "\n".join(f"| {row} |" for row in (rows[0], rule, *rows[1:]))

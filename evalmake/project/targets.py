@@ -19,7 +19,6 @@ from evalmake.project.project import Project
 _NOT_COMMANDS = {
     "run": "leave the word out: `evalmake TARGET` runs a target, and `evalmake` alone runs everything",
     "plan": "`evalmake -n` shows the plan, and `evalmake -n -o FILE` saves it",
-    "results": "`evalmake -v` prints the scores of results that are up to date",
 }
 """Words that users of other tools type -> what to type here."""
 

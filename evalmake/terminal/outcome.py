@@ -11,12 +11,12 @@ from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.requirements import Gate
 from evalmake.scoring.notes import Note
-from evalmake.scoring.numbers import format_given, format_interval, format_number, format_percent
+from evalmake.scoring.numbers import format_given
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
 from evalmake.terminal.display_path import display_path
 from evalmake.terminal.plan import render_duration
-from evalmake.terminal.tables import align_columns
+from evalmake.terminal.score_lines import render_notes, render_scores
 
 _MOST_CELLS = 10  # that the block of one gate names, or a list of verdicts
 
@@ -26,7 +26,7 @@ def render_outcome(outcome: BuildOutcome, verbose: bool = False) -> str:
     done_before = outcome.plan.is_empty and not outcome.ran and not outcome.written
     parts = []
     if outcome.results and outcome.results.results and (verbose or not done_before):
-        parts.append("\n".join([render_scores(outcome.results), *_render_notes(outcome.results)]))
+        parts.append("\n".join([render_scores(outcome.results), *render_notes(outcome.results)]))
     if done_before:
         parts.append("\n".join([*render_revalidated(outcome), render_nothing_to_do(outcome).rstrip("\n")]))
     else:
@@ -97,35 +97,6 @@ def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
         severity=Severity.GATE,
         notes=notes,
     )
-
-
-def render_scores(results: ResultSet) -> str:
-    """A table with a line for each (row, column) pair: the pooled headline score and its interval."""
-    cells = results.table().cells
-    confidences = {cell.confidence for cell in cells.values()} or {results.confidence}
-    head = f"{format_percent(min(confidences))} interval" if len(confidences) == 1 else "interval"
-    rows = [(results.rows, results.column, "metric", "score", head, "")]
-    for (row, column), cell in cells.items():
-        pooled = cell.average
-        value = "-" if pooled.mean is None else format_number(pooled.mean)
-        interval = ""
-        if pooled.low is not None and pooled.high is not None:
-            interval = format_interval(pooled.low, pooled.high)
-            interval += f" at {format_percent(cell.confidence)}" if len(confidences) > 1 else ""
-        runs = f"{pooled.runs} run{'s' * (pooled.runs != 1)}"
-        runs += " (the interval is of the runs only)" if pooled.basis == "runs" else ""
-        metric = f"{cell.metric} ({cell.kind})" if str(cell.kind) else cell.metric
-        rows.append((row, column, metric, value, interval, runs))
-    return "\n".join(align_columns(rows))
-
-
-def _render_notes(results: ResultSet) -> list[str]:
-    """A line for each (row, column) pair whose score needs notes."""
-    return [
-        f"note: {cell.row}, {cell.column}: {'; '.join(note.text for note in cell.average.notes)}"
-        for cell in results.table().cells.values()
-        if cell.average.notes
-    ]
 
 
 def _render_summary(outcome: BuildOutcome) -> list[str]:
