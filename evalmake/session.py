@@ -88,7 +88,7 @@ class BuildOutcome:
         self.problems += result.problems
         self.interrupted, self.detached = result.interrupted, len(result.detached)
         self.withdrawn = result.withdrawn
-        self.status = INTERRUPTED if result.interrupted else FAILED if result.failed else OK
+        self.status = INTERRUPTED if result.interrupted else FAILED if result.failed or result.cancelled else OK
 
 
 def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None]) -> BuildOutcome:

@@ -1,7 +1,8 @@
-"""`evalmake cancel`: end jobs of a killed or detached build; their targets are stale again."""
+"""`evalmake cancel`: end jobs of a build that runs, was killed, or is detached; their targets are stale again."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,8 +16,13 @@ from evalmake.language.file_tree import remove_tree
 from evalmake.language.text import natural_order
 from evalmake.plugin_api.executor import Executor
 from evalmake.project.command_words import Words
+from evalmake.store.cancel_requests import CancelAnswer, CancelRequests
 from evalmake.store.journal import Journal, JournalEntry
+from evalmake.store.lock import find_holder
 from evalmake.workspace import Workspace
+
+_POLL = 0.05  # seconds between two looks for an answer
+_PATIENCE = 2.0  # seconds without an answer before that is told
 
 
 @declare("cancel")
@@ -39,6 +45,10 @@ def cancel_jobs(chosen: JobSelection) -> int:
     by_name = chosen.words or chosen.is_everything
     names = set(workspace.graph(Words.of(chosen.words, "cancel").targets).nodes) if by_name else set()
     journal = Journal(workspace.root / "journal")
+    answer = _ask_build(workspace, CancelRequests(journal.folder), tuple(names), tuple(ids))
+    count = len(answer.ended) + len(answer.dropped) if answer else 0
+    if answer and not _find_others(journal, names, ids, answer):
+        return count
     with open_executors(workspace) as executors, exclusive(workspace.root):
         entries = [
             entry
@@ -51,7 +61,36 @@ def cancel_jobs(chosen: JobSelection) -> int:
             store.withdraw_reruns(entry.action for entry in done)
         journal.forget_builds()
     _report(workspace, entries, errors)
-    return len(entries)
+    return count + len(entries)
+
+
+def _find_others(journal: Journal, names: set[str], ids: set[str], answer: CancelAnswer) -> list[JournalEntry]:
+    """Jobs that are meant and that the build does not know, as those of an earlier one."""
+    known = {name for name, _ in answer.ended}
+    chosen = (entry for entry in journal.entries() if entry.name in names or entry.id in ids)
+    return [entry for entry in chosen if entry.kind == "evaluate" and entry.name not in known]
+
+
+def _ask_build(
+    workspace: Workspace, requests: CancelRequests, names: tuple[str, ...], ids: tuple[str, ...]
+) -> CancelAnswer | None:
+    """Ask the build that runs to cancel evaluations, and say what it did; None once no build runs."""
+    began, told = time.monotonic(), ""
+    while holder := find_holder(workspace.root):
+        with requests.open(holder, names, ids) as request:
+            while find_holder(workspace.root) == holder and requests.is_open(request):
+                if holder != told and time.monotonic() > began + _PATIENCE:
+                    told = holder
+                    click.echo(f"waiting for {holder}", err=True)
+                time.sleep(_POLL)
+            answer = requests.find_answer(request)
+        if answer is not None:
+            for name, executor in answer.ended:
+                click.echo(f"cancelled {name} on {executor}")
+            for name in answer.dropped:
+                click.echo(f"cancelled {name}, which had not started")
+            return answer
+    return None
 
 
 def _cancel(workspace: Workspace, executors: Mapping[str, Executor], journal: Journal, entry: JournalEntry) -> str:

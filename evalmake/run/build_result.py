@@ -13,6 +13,7 @@ class BuildResult:
 
     succeeded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)  # by `evalmake cancel` while the build ran
     problems: list[Diagnostic] = field(default_factory=list)
     interrupted: bool = False
     withdrawn: int = 0  # reruns that Ctrl-C took back: the results on record count again

@@ -58,6 +58,7 @@ class Task:
     unreachable_since: float = 0.0  # since when its outputs could not be fetched
     masked_log: tuple[int, int] = (0, 0)  # the file of its log, and up to where secrets in it are hidden
     cancel_reason: str = ""  # why evalmake ends it
+    is_cancelled: bool = False  # by `evalmake cancel`: it is not tried again
     last_model_error: str = ""  # as its gateway saw it
     refusal: Refusal = NO_REFUSAL  # of a model's server, as its gateway saw it
     cache_error: str = ""  # why its replies are not cached

@@ -39,6 +39,25 @@ def hold_lock(path: Path, on_wait: Callable[[str], None]) -> Iterator[tuple[int,
         yield handle, waited
 
 
+def name_holder() -> str:
+    """How a lock that this process holds names it."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def find_holder(folder: Path) -> str:
+    """Which process holds the lock on a store; empty if none does."""
+    handle = _open_lock(folder / "lock", only_read=True)
+    if handle is None:
+        return ""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
+    finally:
+        os.close(handle)
+    return ""
+
+
 def _open_lock(path: Path, only_read: bool = False) -> int | None:
     """Open the file of a lock, or create it. With `only_read`, open it for reading where that is all one may do."""
     try:
@@ -63,7 +82,7 @@ def _hold(handle: int, on_wait: Callable[[str], None]) -> Iterator[bool]:
             waited = True
             on_wait(os.pread(handle, 200, 0).decode(errors="replace").strip())
             fcntl.flock(handle, fcntl.LOCK_EX)
-        holder = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
+        holder = f"{name_holder()}\n".encode()
         with contextlib.suppress(OSError):  # a full or read-only disk: the lock works without its holder's name
             os.pwrite(handle, holder, 0)
             os.ftruncate(handle, len(holder))

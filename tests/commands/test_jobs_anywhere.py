@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.workspaces import NOBODY, PATIENCE, SCRIPTED, Bench, end_processes
+from tests.support.workspaces import NOBODY, PATIENCE, SCRIPTED, Bench, end, end_processes
 
 CELLS = """\
     eval tried {
@@ -42,14 +43,20 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     end_processes(made, tmp_path)
 
 
+def wait_for_jobs(bench: Bench, build: subprocess.Popen[str], count: int) -> None:
+    """Wait until so many jobs have begun in all."""
+    runs = bench.root / "runs"
+    last = time.monotonic() + PATIENCE
+    while not runs.exists() or len(runs.read_text().splitlines()) < count:
+        assert build.poll() is None, build.communicate()
+        assert time.monotonic() < last
+        time.sleep(0.05)
+
+
 def start_and_kill(bench: Bench) -> dict[str, str]:
     """Kill a build when its two jobs run; their ids by name."""
     build = bench.start()
-    end = time.monotonic() + PATIENCE
-    while not (runs := bench.root / "runs").exists() or len(runs.read_text().splitlines()) < 2:
-        assert build.poll() is None, build.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for_jobs(bench, build, 2)
     os.kill(build.pid, signal.SIGKILL)
     build.wait()
     return {job["name"]: job["job"] for job in json.loads(bench.run("status", "--json").out)}
@@ -127,3 +134,59 @@ def test_logs_of_several_targets_have_prefixes(bench: Bench) -> None:
         *("tried/1 | began", "tried/1 | went on", "tried/1 |"),
         *("tried/2 | began", "tried/2 | went on", "tried/2 |"),
     ]
+
+
+def test_a_job_of_a_build_that_runs_is_cancelled(bench: Bench) -> None:
+    """`cancel` returns while the build goes on with its other jobs; in the end the build says what was cancelled."""
+    build = bench.start()
+    wait_for_jobs(bench, build, 2)
+    ids = {job["name"]: job["job"] for job in json.loads(bench.run("status", "--json").out)}
+    ran = elsewhere(bench).run("cancel", ids["tried/1"])
+    assert (ran.out, ran.err) == ("cancelled tried/1 on local\n", "")
+    assert build.poll() is None
+    assert [job["name"] for job in json.loads(bench.run("status", "--json").out)] == ["tried/2"]
+    assert bench.run("cancel", "tried/1").out == "no jobs to cancel\n"
+    (bench.root / "hold").unlink()
+    ended = end(build)
+    assert ended.status == 2
+    assert "tried/1 was cancelled by `evalmake cancel`" in ended.err
+    assert {one.name: one.status for one in bench.attempts()} == {"tried/1": "cancelled", "tried/2": "succeeded"}
+    assert list((bench.root / ".evalmake/journal").glob("*.cancel*")) == []
+    assert bench.run().status == 0
+
+
+def test_a_build_that_runs_is_cancelled_as_a_whole(bench: Bench) -> None:
+    """Without a word, what waits is cancelled with what runs, and the build ends."""
+    build = bench.start("-j", "1")
+    wait_for_jobs(bench, build, 1)
+    ran = bench.run("cancel")
+    assert ran.out == "cancelled tried/1 on local\ncancelled tried/2, which had not started\n"
+    ended = end(build)
+    assert (ended.status, bench.left()) == (2, [])
+    assert "0 ran, 2 did not finish" in ended.out
+    assert (bench.root / "runs").read_text() == "began\n"
+
+
+def test_a_cancelled_rerun_is_withdrawn(bench: Bench) -> None:
+    """The earlier result counts again, as after Ctrl-C."""
+    hold = bench.root / "hold"
+    hold.unlink()
+    assert bench.run().status == 0
+    hold.touch()
+    build = bench.start("-B", "tried/1")
+    wait_for_jobs(bench, build, 3)
+    assert bench.run("cancel", "tried/1").out == "cancelled tried/1 on local\n"
+    assert end(build).status == 2
+    assert "up to date" in bench.run("-n").out
+
+
+def test_a_request_to_an_earlier_build_is_not_carried_out(bench: Bench) -> None:
+    """It names the process that was asked; another removes it."""
+    folder = bench.root / ".evalmake/journal"
+    folder.mkdir(parents=True)
+    request = {"holder": "process 1 on elsewhere", "names": ["tried/1"], "jobs": []}
+    (folder / "0.cancel").write_text(json.dumps(request))
+    (folder / "1.cancel").write_text("[")
+    (bench.root / "hold").unlink()
+    assert bench.run().status == 0
+    assert list(folder.glob("*.cancel")) == []

@@ -87,8 +87,8 @@ class JobEnds:
         error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, self._advise(task))
         if shortfall and not self._is_worth_keeping(task, outcome):
             outcome = replace(outcome, error=error)
-        retrying = bool(error) and claim_retry(build, task, state, lost)
-        was_stopped = build.signals.count > 0 or (lost and retrying)
+        retrying = bool(error) and not task.is_cancelled and claim_retry(build, task, state, lost)
+        was_stopped = build.signals.count > 0 or task.is_cancelled or (lost and retrying)
         status = "succeeded" if not error else "cancelled" if was_stopped else "failed"
         earlier = self._find_earlier_headline(task, outcome)
         if earlier:

@@ -22,6 +22,7 @@ from evalmake.run.job_builder import JobBuilder
 from evalmake.run.job_recovery import recover_jobs
 from evalmake.run.provenance import Provenance
 from evalmake.run.scheduler.build import Build
+from evalmake.run.scheduler.cancellation import carry_out_requests
 from evalmake.run.scheduler.interrupt import exit_at_once, interrupt_build
 from evalmake.run.scheduler.job_end import JobEnds
 from evalmake.run.scheduler.queue import Queue
@@ -121,6 +122,7 @@ class Scheduler:
             self._queue.start_ready_tasks()
             self._watch.wait()
             self._watch.check_jobs()
+            carry_out_requests(build, self._job_ends)
             if build.signals.count and not build.result.interrupted:
                 interrupt_build(build, self._job_ends)
             elif self._detach and not build.waiting and not self._watch.holds_jobs:
