@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from evalmake.planner.action import Action
 from evalmake.planner.graph import Node
-from evalmake.planner.staleness import find_lack, find_valid_records
-from evalmake.results import collect_results, make_item_reader
+from evalmake.results import make_item_reader
 from evalmake.scoring.item import Item
 from evalmake.scoring.result import Result
-from evalmake.scoring.sample_counts import SAMPLES, asks_all_once
+from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
 from evalmake.store.store import Store
+from evalmake.stored_results import (
+    Standing,
+    StoredResult,
+    collect_stored_scores,
+    judge_stored_results,
+    read_sample_lines,
+)
+from evalmake.workspace import Workspace
 
 EVAL, MODEL, BENCHMARK, SEED = "eval", "model", "benchmark", "seed"
 SEED_PATHS = (SEED, "params.seed")
 """The paths of an identity that differ between the seeds of a cell."""
 
 
-def read_nothing() -> None:
-    """The items or samples of a result that left none."""
+ReadItems = Callable[[str, int], Sequence[Item] | None]
+ReadSamples = Callable[[], Iterable[bytes]]
+
+
+def read_no_items() -> None:
+    """The items of a result that left none."""
+
+
+def read_no_samples() -> tuple[bytes, ...]:
+    """The lines of samples of a result that left none."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +76,8 @@ class ComparedCell:
     identity: Identity
     result: Result | None = None
     lack: str = ""
-    read_items: Callable[[], Sequence[Item] | None] = read_nothing
-    read_samples: Callable[[], bytes | None] = read_nothing
+    read_items: Callable[[], Sequence[Item] | None] = read_no_items
+    read_samples: ReadSamples = read_no_samples
 
     @property
     def run(self) -> Run:
@@ -81,25 +97,28 @@ class Side:
     advice: str = ""  # what to do where nothing of it has a result
 
 
-def read_cells(nodes: Iterable[Node], store: Store) -> tuple[ComparedCell, ...]:
+def read_cells(workspace: Workspace, nodes: Sequence[Node], store: Store) -> tuple[ComparedCell, ...]:
     """The cells of an Evalfile with their results, which the store has by the digest of the action."""
-    asked = list(nodes)
-    found = collect_results("", asked, find_valid_records(asked, store), frozenset(), "")
-    results = {result.name: result for result in found.results}
+    judged = judge_stored_results(workspace, nodes, store)
+    usable = [one for one in judged if _is_usable(one)]
+    results = {result.name: result for result in collect_stored_scores(workspace, usable).results}
     read = make_item_reader(store.folder)
-    return tuple(_make_cell(node, results.get(node.name), store, read) for node in asked)
+    return tuple(_make_cell(one, results.get(one.name), store, read) for one in judged)
 
 
-ReadItems = Callable[[str, int], Sequence[Item] | None]
+def _is_usable(stored: StoredResult) -> bool:
+    """Whether there is a result of this very definition, in which nothing falls short; it may be old."""
+    is_old = {reason.kind for reason in stored.reasons} == {"too-old"}
+    return stored.standing is Standing.VALID or (stored.has_scores and is_old)
 
 
-def _make_cell(node: Node, result: Result | None, store: Store, read: ReadItems) -> ComparedCell:
-    cell = node.evaluation
+def _make_cell(stored: StoredResult, result: Result | None, store: Store, read: ReadItems) -> ComparedCell:
+    cell = stored.node.evaluation
     axes = {name: str(value) for name, value in cell.axes if name != SEED}
     place = {EVAL: cell.eval, **axes, MODEL: cell.model.name, BENCHMARK: cell.benchmark.name}
-    identity = Identity.of_action(node.action)
+    identity = Identity.of_action(stored.node.action)
     if result is None:
-        return ComparedCell(cell.name, place, cell.seed, identity, lack=_explain_lack(node, store))
+        return ComparedCell(cell.name, place, cell.seed, identity, lack=_explain_lack(stored))
     return ComparedCell(
         cell.name,
         place,
@@ -111,21 +130,22 @@ def _make_cell(node: Node, result: Result | None, store: Store, read: ReadItems)
     )
 
 
-def make_sample_reader(store: Store, action: str, attempt: int) -> Callable[[], bytes | None]:
-    """A function that reads the samples of an attempt; the store is open only while it does."""
+def make_sample_reader(store: Store, action: str, attempt: int) -> ReadSamples:
+    """A function that yields the lines of an attempt's samples; the store is open only meanwhile."""
     folder = store.folder
 
-    def read() -> bytes | None:
+    def read() -> Iterator[bytes]:
         with Store.read(folder) as opened:
             record = opened.attempt(action, attempt)
-            return opened.output(record, SAMPLES) if record else None
+            yield from read_sample_lines(opened, record) if record else ()
 
     return read
 
 
-def _explain_lack(node: Node, store: Store) -> str:
-    if lack := find_lack(node.demands, store.history(node.action.digest)):
-        return lack
-    if store.baseline(node.name) is not None:
-        return "what is on record is of another definition"
-    return "it has not run"
+def _explain_lack(stored: StoredResult) -> str:
+    match stored.word:
+        case "never-run":
+            return "it has not run"
+        case "changed":
+            return f"what is on record is of another definition, as `evalmake why {stored.name}` says"
+    return "; ".join(f"{reason.kind}: {reason.subject}" for reason in stored.reasons)

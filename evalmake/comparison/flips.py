@@ -55,7 +55,7 @@ def _read_rows(cells: Iterable[ComparedCell], wanted: Iterable[Key], metric: str
     """The rows of some items in the samples of all runs."""
     found: dict[Key, list[Mapping[str, Any]]] = {key: [] for key in wanted}
     for cell in cells:
-        for line in (cell.read_samples() or b"").split(b"\n"):
+        for line in cell.read_samples():
             row = _parse_row(line)
             key = (str(row.get("id")), str(row.get("item") or ""))
             if key in found and _score(row, metric) is not None:

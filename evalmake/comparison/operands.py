@@ -90,4 +90,4 @@ def _side_of_cells(workspace: Workspace, store: Store, name: str, cells: Sequenc
     builder = workspace.graph_builder()
     nodes = [builder.node(cell) for cell in cells]
     targets = " ".join(dict.fromkeys(cell.eval for cell in cells))
-    return Side(name, read_cells(nodes, store), advice=f"run it first: `evalmake {targets}`")
+    return Side(name, read_cells(workspace, nodes, store), advice=f"run it first: `evalmake {targets}`")
