@@ -32,6 +32,7 @@ REGISTRY = (
     CommandEntry("logs", LOOK, "Show the log of an evaluation or of a model server."),
     CommandEntry("history", LOOK, "List past attempts: when, by whom, with what result, and what they took."),
     CommandEntry("compare", LOOK, "Compare two sides, benchmark by benchmark: better, worse, or not decided."),
+    CommandEntry("baseline", LOOK, "Keep results in a small file to compare with: `baseline set NAME [TARGET]...`."),
     CommandEntry(
         "audit", LOOK, "Tell the story of a result: what was asked, who answered, what was tried, who accepted it."
     ),

@@ -28,8 +28,24 @@ def complete_declarations(ctx: click.Context, param: click.Parameter, incomplete
 
 
 def complete_compared(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """What can be compared: targets, models and benchmarks."""
-    return _matching(_targets(ctx, ("model", "benchmark")), incomplete)
+    """What can be compared: targets, models, benchmarks and baselines."""
+    return _matching([*_targets(ctx, ("model", "benchmark")), *_baselines(ctx)], incomplete)
+
+
+def complete_baseline(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """What `baseline` does, then names of baselines, then targets."""
+    words = ctx.params.get("words") or ()
+    if not words:
+        return _matching(("set", "show", "update"), incomplete)
+    return _matching(_targets(ctx) if words[0] == "set" and len(words) > 1 else _baselines(ctx), incomplete)
+
+
+def _baselines(ctx: click.Context) -> list[str]:
+    from evalmake.comparison.baseline_file import list_baselines
+    from evalmake.workspace import find_evalfile
+
+    evalfile = ctx.params.get("file") or find_evalfile(Path.cwd()) or Path("Evalfile")
+    return list_baselines(Path(evalfile).absolute().parent)
 
 
 def complete_logs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from functools import partial
 
+from xxhash import xxh3_128_hexdigest
+
 from evalmake.planner.action import Action
 from evalmake.planner.graph import Node
 from evalmake.results import make_item_reader
@@ -24,6 +26,8 @@ from evalmake.stored_results import (
 from evalmake.workspace import Workspace
 
 EVAL, MODEL, BENCHMARK, SEED = "eval", "model", "benchmark", "seed"
+DIGITS = 12
+"""So many hexadecimal digits of a digest find a result again."""
 SEED_PATHS = (SEED, "params.seed")
 """The paths of an identity that differ between the seeds of a cell."""
 
@@ -76,6 +80,9 @@ class ComparedCell:
     identity: Identity
     result: Result | None = None
     lack: str = ""
+    lack_of_items: str = ""  # why there are no items, where they are not at hand
+    asked: str = ""  # of a baseline: a digest of its items, and one of their scores
+    scored: str = ""
     read_items: Callable[[], Sequence[Item] | None] = read_no_items
     read_samples: ReadSamples = read_no_samples
 
@@ -84,7 +91,30 @@ class ComparedCell:
         """What comparisons know of its result."""
         assert self.result is not None
         distinct = asks_all_once(self.result.usage)
-        return Run(self.result.scores, self.read_items, self.result.harness, distinct)
+        return Run(self.result.scores, self.read_items, self.result.harness, distinct, self.lack_of_items)
+
+    def digest_questions(self) -> str:
+        """A digest of which items were asked; empty without items."""
+        return self.asked or digest_questions(self.read_items() or ())
+
+    def digest_scores(self) -> str:
+        """A digest of how each item scored; empty without items."""
+        return self.scored or digest_scores(self.read_items() or ())
+
+
+def digest_questions(items: Sequence[Item]) -> str:
+    """A digest of which items were asked, cut for a baseline."""
+    return _digest({f"{item.id}\0{item.content}" for item in items})
+
+
+def digest_scores(items: Sequence[Item]) -> str:
+    """A digest of how each item scored, cut for a baseline."""
+    return _digest(f"{item.id}\0{item.content}\0{sorted(item.scores.items())}" for item in items)
+
+
+def _digest(lines: Iterable[str]) -> str:
+    found = sorted(lines)
+    return xxh3_128_hexdigest("\n".join(found).encode("utf-8", "surrogatepass"))[:DIGITS] if found else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalmake.comparison.cells import ComparedCell, Side
@@ -10,6 +10,7 @@ from evalmake.comparison.differences import Differences, find_differences
 from evalmake.comparison.flips import Flip, find_flips
 from evalmake.comparison.pairing import CellPair, explain_no_pair, pair_cells
 from evalmake.language.diagnostic import make_error
+from evalmake.language.plural import count_of
 from evalmake.scoring.benchmark_change import ChangedRuns, ChangeSet, compare_changes
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind, find_metric
 from evalmake.scoring.verdict import NO_MARGIN, Margin
@@ -28,6 +29,7 @@ class Comparison:
     differences: Differences
     only_before: tuple[str, ...] = ()
     only_after: tuple[str, ...] = ()
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by label
     flips: Mapping[str, tuple[Flip, ...]] = field(default_factory=dict)
 
 
@@ -66,6 +68,7 @@ def compare_sides(
         find_differences(pairing.pairs),
         pairing.only_before,
         pairing.only_after,
+        {pair.label: tuple(_list_notes(pair)) for pair in pairing.pairs},
         flips,
     )
 
@@ -95,6 +98,15 @@ def _ask(pair: CellPair, wanted: str, names: tuple[str, str]) -> ChangedRuns:
         _find_kind(after, metrics[0]),
         pair.is_same_result,
     )
+
+
+def _list_notes(pair: CellPair) -> Iterator[str]:
+    """What a reader must know of a pair: that seeds or items are not the same."""
+    one, other = ({cell.seed for cell in side if cell.result} for side in (pair.before, pair.after))
+    if len(one) != len(other):
+        yield f"{count_of(len(one), 'seed')} against {len(other)}"
+    if pair.asked_others:
+        yield "the baseline is of other items"
 
 
 def _find_metric(cell: ComparedCell, wanted: str) -> str:

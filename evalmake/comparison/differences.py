@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evalmake.comparison.cells import SEED_PATHS, ComparedCell, Identity
+from evalmake.comparison.cells import SEED_PATHS, Identity
 from evalmake.comparison.pairing import CellPair
-from evalmake.language.plural import count_of
 from evalmake.planner.digest import Change
 from evalmake.planner.staleness import find_walk_changes
 
@@ -18,8 +17,6 @@ class Differences:
 
     shared: tuple[Change, ...] = ()
     own: dict[str, tuple[Change, ...]] = field(default_factory=dict)
-    seeds: dict[str, str] = field(default_factory=dict)
-    """By label, how many seeds each side has, where these are not the same."""
     of_seeds: bool = False  # whether the two sides have other seeds somewhere
 
 
@@ -28,10 +25,9 @@ def find_differences(pairs: Sequence[CellPair]) -> Differences:
     found = {pair.label: _find_changes(pair) for pair in pairs}
     common = [change for change in next(iter(found.values()), []) if all(change in one for one in found.values())]
     own = {label: tuple(one for one in changes if one not in common) for label, changes in found.items()}
-    seeds = {pair.label: text for pair in pairs if (text := _describe_seeds(pair))}
     of_seeds = any({cell.seed for cell in pair.before} != {cell.seed for cell in pair.after} for pair in pairs)
     own = {label: changes for label, changes in own.items() if changes}
-    return Differences(tuple(common), own, seeds, of_seeds)
+    return Differences(tuple(common), own, of_seeds)
 
 
 def find_identity_changes(before: Identity, after: Identity) -> list[Change]:
@@ -58,13 +54,3 @@ def _find_changes(pair: CellPair) -> list[Change]:
     both = [(seeds[cell.seed], cell) for cell in pair.after if cell.seed in seeds]
     one, other = both[0] if both else (pair.before[0], pair.after[0])
     return [one for one in find_identity_changes(one.identity, other.identity) if one.path not in SEED_PATHS]
-
-
-def _describe_seeds(pair: CellPair) -> str:
-    one, other = ({cell.seed for cell in side if cell.result} for side in (pair.before, pair.after))
-    return "" if len(one) == len(other) else f"{count_of(len(one), 'seed')} against {len(other)}"
-
-
-def list_lacks(cells: Sequence[ComparedCell]) -> list[str]:
-    """The cells without a result, each with its reason."""
-    return [f"{cell.name}: {cell.lack}" for cell in cells if cell.result is None]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from evalmake.comparison.baseline_file import list_baselines
+from evalmake.comparison.baselines import PREFIX, side_of_baseline
 from evalmake.comparison.cells import Side, read_cells
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.project.command_words import Word, Words
@@ -13,12 +15,16 @@ from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
 _KINDS = ("model", "benchmark")
+_NOW = "now"
 
 
 def find_sides(workspace: Workspace, store: Store, words: Words) -> tuple[Side, Side]:
     """The two sides that a command line names."""
     if len(words.targets) < 2:
         only = words.targets[0]
+        if baseline := _find_baseline(workspace, only):
+            before = side_of_baseline(workspace.project.path, store, baseline, only.span)
+            return before, _side_of_names(workspace, store, [cell.name for cell in before.cells])
         message = f"`{only.text}` is one side, and a comparison has two"
         raise make_error("nothing-to-compare", message, only.span, help=["name the other side behind it"])
     before, after = (find_side(workspace, store, word) for word in words.targets)
@@ -28,6 +34,8 @@ def find_sides(workspace: Workspace, store: Store, words: Words) -> tuple[Side, 
 def find_side(workspace: Workspace, store: Store, word: Word) -> Side:
     """The side that a word names; EvalmakeError if it names nothing."""
     kind, colon, name = word.text.partition(":")
+    if colon and kind == PREFIX:
+        return side_of_baseline(workspace.project.path, store, name, word.span)
     if colon and kind in _KINDS:
         return _side_of_cells(workspace, store, word.text, _find_cells_of(workspace, kind, name, word))
     try:
@@ -39,7 +47,7 @@ def find_side(workspace: Workspace, store: Store, word: Word) -> Side:
     return _side_of_cells(workspace, store, word.text, cells_of_selection(workspace, selection))
 
 
-def side_of_everything(workspace: Workspace, store: Store, name: str, words: Sequence[Word] = ()) -> Side:
+def side_of_targets(workspace: Workspace, store: Store, name: str, words: Sequence[Word]) -> Side:
     """What a workspace has of some targets now, of all without any."""
     selection = select_targets(workspace.project, workspace.cells, words)
     return _side_of_cells(workspace, store, name, cells_of_selection(workspace, selection))
@@ -58,16 +66,32 @@ def _side_of_declaration(workspace: Workspace, store: Store, word: Word, error: 
     for kind in _KINDS:
         if word.text in workspace.project.of(kind):
             return _side_of_cells(workspace, store, word.text, _find_cells_of(workspace, kind, word.text, word))
+    if baseline := _find_baseline(workspace, word):
+        return side_of_baseline(workspace.project.path, store, baseline, word.span)
     seeds = [cell for group in workspace.cells.values() for cell in group if cell.address == word.text]
     if seeds:
         return _side_of_cells(workspace, store, word.text, seeds)
     project = workspace.project
-    meant = closest_name(word.text, [*project.models, *project.benchmarks])
+    meant = closest_name(word.text, [*project.models, *project.benchmarks, *list_baselines(project.folder)])
     known = error.diagnostics[0]
     if meant is None or known.help != ("`evalmake list` shows the targets",):
         raise error
-    message = f"no target, model or benchmark is named `{word.text}`"
+    message = f"no target, model, benchmark or baseline is named `{word.text}`"
     raise make_error("unknown-target", message, word.span, help=[f"did you mean `{meant}`?"])
+
+
+def _find_baseline(workspace: Workspace, word: Word) -> str:
+    """The baseline that a word names, by its prefix or by its name alone; empty if it names none."""
+    kind, colon, name = word.text.partition(":")
+    if colon and kind == PREFIX:
+        return name
+    return word.text if word.text in list_baselines(workspace.project.folder) else ""
+
+
+def _side_of_names(workspace: Workspace, store: Store, names: Collection[str]) -> Side:
+    """Those cells of these names that there still are, as they are now."""
+    cells = [cell for group in workspace.cells.values() for cell in group if cell.name in names]
+    return _side_of_cells(workspace, store, _NOW, cells)
 
 
 def _find_cells_of(workspace: Workspace, kind: str, name: str, word: Word) -> list[Evaluation]:

@@ -25,9 +25,24 @@ class CellPair:
 
     @property
     def is_same_result(self) -> bool:
-        """Whether both sides are the very same attempts."""
+        """Whether both sides are the very same attempts, or scored the same on each item."""
         one, other = ({_attempt_of(cell) for cell in side} for side in (self.before, self.after))
-        return None not in one and one == other
+        return None not in one and (one == other or self._has_same_scores())
+
+    def _has_same_scores(self) -> bool:
+        """The same by their digests, where one side is a baseline."""
+        if not any(cell.scored for cell in (*self.before, *self.after)):
+            return False
+        one, other = (sorted(cell.digest_scores() for cell in side) for side in (self.before, self.after))
+        return "" not in one and one == other
+
+    @property
+    def asked_others(self) -> bool:
+        """Whether a baseline on one side is of other items than the other side, as far as digests tell."""
+        if not any(cell.asked for cell in (*self.before, *self.after)):
+            return False
+        one, other = ({cell.digest_questions() for cell in side} for side in (self.before, self.after))
+        return "" not in (*one, *other) and one != other
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
 from evalmake.scoring.verdict import NO_MARGIN, Judgement, Margin, Verdict, judge_all, judge_change
 
 BEFORE, AFTER = "before", "after"
+SAME = "both sides are the same result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class ChangedRuns:
     before: Sequence[Run] = ()
     after: Sequence[Run] = ()
     kind: MetricKind = UNKNOWN_KIND
-    is_same_result: bool = False  # whether both sides are the very same attempts
+    is_same_result: bool = False  # whether both sides are the very same attempts, or scored the same
     lack: str = ""
 
 
@@ -64,15 +65,15 @@ def compare_changes(
 
 def _compare(one: ChangedRuns, confidence: float, names: tuple[str, str]) -> RowComparison:
     before, after = names
-    if one.lack:
-        return RowComparison(after, one.benchmark, before, one.metric, note=one.lack)
+    if one.lack or one.is_same_result:  # the same is no test, so no other p is adjusted for it
+        return RowComparison(after, one.benchmark, before, one.metric, note=one.lack or SAME)
     return compare_rows(after, one.benchmark, before, one.metric, one.after, one.before, confidence, one.kind)
 
 
 def _judge(one: ChangedRuns, found: RowComparison, confidence: float, margin: Margin) -> BenchmarkChange:
     before, after = (average_seeds(one.metric, runs, confidence, one.kind) for runs in (one.before, one.after))
     if one.is_same_result and not one.lack:
-        judgement = Judgement(Verdict.PASS, "both sides are the same result")
+        judgement = Judgement(Verdict.PASS, SAME)
     else:
         values = [side.mean for side in (before, after) if side.mean is not None]
         judgement = judge_change(found, one.kind, confidence, margin, values)

@@ -91,7 +91,8 @@ def _compare_runs(
     if paired is None:
         sides = ((plain.row, ours), (plain.baseline, theirs))
         names = dict.fromkeys(name for name, runs in sides if any(run.items(metric) is None for run in runs))
-        why = f"{' and '.join(names)} left no items of which {metric} is the mean"
+        lost = next((run.lack_of_items for run in (*ours, *theirs) if run.lack_of_items), "")
+        why = lost or f"{' and '.join(names)} left no items of which {metric} is the mean"
         return _compare_unpaired(plain, ours, theirs, confidence, why, is_share)
     plain = replace(plain, dropped=paired.dropped)
     if not paired.common:

@@ -53,6 +53,7 @@ class Run:
     read_items: ItemReader = no_items
     harness: str = ""
     distinct: bool = False  # whether it is known that no question repeats: then k of n tells all of 0/1 scores
+    lack_of_items: str = ""  # why it has no items, if it had some
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""

@@ -60,7 +60,7 @@ def describe_difference(change: BenchmarkChange) -> str:
     """ "-0.052 [-0.111, +0.006]"; a dash without one."""
     found = change.comparison.difference
     if found is None:
-        return "-"
+        return "same" if change.judgement.verdict is Verdict.PASS else "-"
     low, high = found.interval or (None, None)
     digits = 3 if low is None or high is None else max(3, count_decimals((high - low) / 2))
     mean = format_number(found.mean, digits, "+")
@@ -74,7 +74,8 @@ def describe_count(change: BenchmarkChange) -> str:
     found = change.comparison
     if found.paired and found.difference:
         return str(found.difference.n)
-    return f"{change.before.samples or '-'}/{change.after.samples or '-'}"
+    counts = [str(side.samples or "-") for side in (change.before, change.after)]
+    return counts[0] if found.difference is None and counts[0] == counts[1] else "/".join(counts)
 
 
 def explain(change: BenchmarkChange) -> list[str]:
@@ -155,9 +156,7 @@ def _render_benchmarks(comparison: Comparison, columns: int | None) -> Iterator[
     yield lines[0]
     for line, one in zip(lines[1:], changes, strict=True):
         yield line
-        told = explain(one)
-        if seeds := comparison.differences.seeds.get(one.benchmark):
-            told.append(seeds)
+        told = [*explain(one), *comparison.notes.get(one.benchmark, ())]
         yield from (wrap_row("  ", clean_line(text), columns) for text in told)
     for name, labels in (("A", comparison.only_before), ("B", comparison.only_after)):
         if labels:

@@ -89,7 +89,7 @@ def _change_to_json(comparison: Comparison, one: BenchmarkChange) -> dict[str, A
         "reason": one.judgement.reason,
         "items_to_decide": asdict(size) if size else None,
         "differences": _changes_to_json(comparison.differences.own.get(one.benchmark, ())),
-        "seeds": comparison.differences.seeds.get(one.benchmark, ""),
+        "notes": list(comparison.notes.get(one.benchmark, ())),
         "note": found.note,
         **({} if flips is None else {"flips": [_flip_to_json(flip) for flip in flips]}),
     }
@@ -167,8 +167,8 @@ def _render_table(comparison: Comparison) -> str:
 def _render_reasons(comparison: Comparison) -> Iterator[str]:
     """A point for each benchmark: the reason of its verdict, and what a reader must know."""
     for one in comparison.found.changes:
-        told = [*explain(one), comparison.differences.seeds.get(one.benchmark, "")]
-        yield f"- {_escape(one.benchmark)}: {_escape('; '.join(filter(None, told)))}."
+        told = [*explain(one), *comparison.notes.get(one.benchmark, ())]
+        yield f"- {_escape(one.benchmark)}: {_escape('; '.join(told))}."
     for letter, labels in (("A", comparison.only_before), ("B", comparison.only_after)):
         if labels:
             yield f"- Not compared, as only {letter} has it: {_escape(', '.join(labels))}."
