@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -41,19 +41,29 @@ def find_contradictions(workspace: Workspace, nodes: Sequence[Node], store: Stor
         if "accepted-from" in record.facts:
             continue
         harness = workspace.plugins.get("harnesses", node.evaluation.benchmark.block.harness)()
-        if difference := _compare_scores(record.scores, _judge_again(harness, node, record, store)):
+        if difference := _compare_scores(record.scores, read_again(harness, node, record, store)):
             yield f"{record.name} (attempt {record.attempt}): {difference}"
 
 
-def _judge_again(harness: Harness, node: Node, record: ActionResult, store: Store) -> Outcome | None:
-    """What the harness reads in the stored outputs; None where some are lost, or cannot be written."""
+def read_again(
+    harness: Harness,
+    node: Node,
+    record: ActionResult,
+    store: Store,
+    finish: Callable[[Outcome, Path], Outcome] = lambda outcome, folder: outcome,
+) -> Outcome | None:
+    """What the harness reads in the stored outputs; None where some are lost, or cannot be written.
+
+    `finish` is called with it, and with the folder in which the outputs lie as the job left them.
+    """
     with TemporaryDirectory(prefix="evalmake-verify-") as folder:
         if not _write_outputs(record, store, Path(folder)):
             return None
         try:
-            return harness.outcome(node.evaluation, Path(folder) / OUT, 0)
+            outcome = harness.outcome(node.evaluation, Path(folder) / OUT, 0)
         except Exception as error:  # a harness's own code meets what a program of somebody else's wrote
             return Outcome(error=str(error) or type(error).__name__)
+        return finish(outcome, Path(folder))
 
 
 def _write_outputs(record: ActionResult, store: Store, folder: Path) -> bool:

@@ -20,6 +20,10 @@ ATTEMPTS = "attempts"
 PROVENANCE = ("provenance/build.json", "provenance/attempt.json")
 """Outputs that say how an attempt was made."""
 REDACTED_SAMPLES = "samples.redacted.jsonl"
+CRATE = "ro-crate-metadata.json"
+"""The one file more of an RO-Crate."""
+_WITHOUT_TEXTS = ("gateway/usage.json", "gateway-judge/usage.json", *PROVENANCE)
+"""Outputs that no text of the data gets into."""
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -44,6 +48,11 @@ def output_path(folder: str, name: str) -> str:
 def attempt_path(folder: str, action: str, attempt: int, name: str) -> str:
     """Return the path of an output of an attempt that does not count."""
     return f"{folder}/{ATTEMPTS}/{action.rpartition(':')[2]}-{attempt}/{name}"
+
+
+def is_shown(name: str, is_redacted: bool) -> bool:
+    """Whether evidence holds an output of the attempt that counts; with texts left out, few of them."""
+    return name in _WITHOUT_TEXTS if is_redacted else is_plain_path(name)
 
 
 def is_plain_path(path: str) -> bool:

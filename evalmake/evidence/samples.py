@@ -105,6 +105,12 @@ def root_of(leaves: Sequence[SampleLeaf]) -> str:
 # Leaving out ----------------------------------------------------------------------------------------
 
 
+def is_field_shown(name: str, redacted: Collection[str]) -> bool:
+    """Whether a field of a sample stays where `redacted`, some of REDACTABLE, are left out."""
+    texts = [fields for kind, fields in _FIELDS_OF.items() if kind not in redacted]
+    return name in _NUMBERS or any(name in fields for fields in texts)
+
+
 @dataclass(frozen=True, slots=True)
 class Redaction:
     """What is left out of the samples of one evaluation. `key` is secret; `names` are of REDACTABLE."""
@@ -119,11 +125,12 @@ class Redaction:
 
     def salts_of(self, index: int, row: Mapping[str, Any]) -> dict[str, str]:
         """Return the salts of those fields of a sample that are left out."""
-        return {name: self._hmac("salt", self.evaluation, str(index), name) for name in row if not self._is_shown(name)}
+        hidden = [name for name in row if not is_field_shown(name, self.names)]
+        return {name: self._hmac("salt", self.evaluation, str(index), name) for name in hidden}
 
     def _redact_line(self, index: int, line: bytes) -> SampleLeaf:
         row = read_fields(line)
-        shown = {name: value for name, value in row.items() if self._is_shown(name)}
+        shown = {name: value for name, value in row.items() if is_field_shown(name, self.names)}
         salts = self.salts_of(index, row)
         hidden = {name: digest_value([name, row[name], salt]) for name, salt in salts.items()}
         return SampleLeaf(index, shown, hidden, {} if LINE in row else self._keys_of(row))
@@ -133,10 +140,6 @@ class Redaction:
         texts = {"item": row.get("item"), QUESTION_KEY: digest_question(row)}
         texts |= {REPLY_KEY: row.get("reply")} if "reply" in self.names else {}
         return {kind: self._hmac(kind, str(text))[:16] for kind, text in texts.items() if text is not None}
-
-    def _is_shown(self, name: str) -> bool:
-        texts = [fields for kind, fields in _FIELDS_OF.items() if kind not in self.names]
-        return name in _NUMBERS or any(name in fields for fields in texts)
 
     def _hmac(self, *words: str) -> str:
         return hmac.digest(self.key, "\0".join(words).encode("utf-8", "surrogatepass"), "sha256").hex()

@@ -22,10 +22,6 @@ from evalmake.planner.action import Artifact
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.signatures.envelope import seal_envelope
 
-_WITHOUT_TEXTS = ("gateway/usage.json", "gateway-judge/usage.json", *layout.PROVENANCE)
-"""Outputs that no text of the data gets into."""
-
-
 Describe = Callable[[Mapping[str, str], Path], Mapping[str, bytes]]
 """From the digests of all files and their folder to more files, which are signed, too."""
 
@@ -67,7 +63,7 @@ class _EvidenceWriter:
             self._note(name, self._folder / name)
         for name, content in self._material.reports.items():
             self._write_file(name, content)
-        folders, expires = [], _find_expiry(self._material, valid_seconds)
+        folders, expires = [], find_expiry(self._material.evaluations, valid_seconds)
         for number, evaluation in enumerate(self._material.evaluations, 1):
             folders.append(layout.folder_of(number, evaluation.name))
             self._write_evaluation(folders[-1], evaluation, expires)
@@ -84,7 +80,7 @@ class _EvidenceWriter:
         self._write_file(f"{folder}/{layout.IDENTITY}", to_canonical_json(identity) + b"\n")
         left_out = []
         for output in evaluation.counting.outputs if evaluation.counting else ():
-            if self._is_shown(output):
+            if layout.is_shown(output.name, bool(self._redacted)):
                 self._write_output(layout.output_path(folder, output.name), output)
             else:
                 left_out.append(output)
@@ -103,11 +99,6 @@ class _EvidenceWriter:
                 if output.name in layout.PROVENANCE and self._material.write_output(output, content):
                     path = layout.attempt_path(folder, one.action, one.attempt, output.name)
                     self._write_file(path, content.getvalue())
-
-    def _is_shown(self, output: Artifact) -> bool:
-        if self._redacted and output.name not in _WITHOUT_TEXTS:
-            return False
-        return layout.is_plain_path(output.name)
 
     def _write_samples(self, folder: str, evaluation: EvaluationMaterial) -> SampleSet | None:
         """Say what the samples are; write those without texts if some are left out."""
@@ -163,8 +154,9 @@ def _join_texts(records: Sequence[StoredRecord]) -> bytes:
     return "".join(f"{record.text}\n" for record in records).encode("utf-8", "surrogatepass")
 
 
-def _find_expiry(material: EvidenceMaterial, valid_seconds: float | None) -> str | None:
-    finished = max((evaluation.told.finished for evaluation in material.evaluations), default=None)
+def find_expiry(evaluations: Sequence[EvaluationMaterial], valid_seconds: float | None) -> str | None:
+    """Return until when evidence of these evaluations counts; None for ever."""
+    finished = max((evaluation.told.finished for evaluation in evaluations), default=None)
     if valid_seconds is None or finished is None:
         return None
     return (datetime.fromisoformat(finished) + timedelta(seconds=valid_seconds)).isoformat(timespec="seconds")

@@ -27,7 +27,8 @@ def read_evaluations(
     folder: EvidenceFolder, build: SignedStatement, keys: Sequence[PublicKey], findings: Findings
 ) -> list[SignedEvaluation]:
     """Return the evaluations that the build names; what cannot be read is a finding."""
-    found, wrong = [], []
+    found: list[SignedEvaluation] = []
+    wrong: list[str] = []
     for entry in build.predicate.get("evaluations") or []:
         try:
             name, place = str(entry["name"]), str(entry["folder"])
@@ -37,6 +38,8 @@ def read_evaluations(
             statement = folder.open_statement(path, layout.EVALUATION_TYPE, keys)
             if find_name(statement) != name:
                 raise BadEvidence(f"{path} is the statement of another evaluation, {find_name(statement)}")
+            if any(name == one.name or place == one.folder for one in found):
+                raise BadEvidence(f"{build.name} names {name}, or its folder {place}, twice")
         except BadEvidence as error:
             wrong.append(str(error))
         except (TypeError, KeyError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from evalmake.evidence.material import StoredRecord
 from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import EvidenceFolder
-from evalmake.evidence_checks.records import ProvedEvaluation, read_proved
+from evalmake.evidence_checks.records import ProvedEvaluation, read_build, read_proved
 from evalmake.evidence_checks.samples import check_samples
 from evalmake.evidence_checks.sources import open_sources
 from evalmake.planner.action import Action
@@ -30,7 +30,7 @@ def open_evidence(path: Path, scratch: Path) -> Iterator[tuple[Workspace, Graph,
     """
     folder = EvidenceFolder.open(path)
     proved = read_proved(folder)
-    rows = check_samples(folder, proved, Findings())
+    rows = check_samples(folder, proved, read_build(folder), Findings()).rows
     workspace, _ = open_sources(path, scratch)
     names = {one.signed.name for one in proved}
     cells = {cell.name: cell for group in workspace.cells.values() for cell in group if cell.name in names}

@@ -10,6 +10,7 @@ from typing import Any
 from evalmake.evidence import layout
 from evalmake.evidence.material import StoredRecord
 from evalmake.evidence.statements import AttemptEntry, state_result
+from evalmake.evidence_checks.attempts import check_chain, contradict_attempts, contradict_earlier, list_doubts
 from evalmake.evidence_checks.envelopes import SignedEvaluation, read_evaluations
 from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
@@ -17,7 +18,7 @@ from evalmake.planner.action import Action, ActionResult, Artifact
 from evalmake.planner.digest import Part, digest
 from evalmake.store.acceptance import ACCEPTED_BECAUSE, ACCEPTED_FROM
 from evalmake.store.origin import USER
-from evalmake.store.records import UnreadableRecord, is_sealed, record_from_text
+from evalmake.store.records import UnreadableRecord, record_from_text
 
 _SHORT = 19
 
@@ -71,6 +72,8 @@ def check_records(
         if (entry.get("action"), entry.get("attempt")) != (found.action.digest, attempt):
             wrong.append(f"{one.name}: the statement of the build names another attempt")
         found_wrong = [*_contradict_statement(found), *_contradict_outputs(folder, found)]
+        found_wrong += contradict_earlier(found.earlier)
+        found_wrong += contradict_attempts([*found.attempts, *found.earlier])
         if not build.get("redacted"):
             found_wrong += _list_withheld(found)
         wrong += [f"{one.name}: {text}" for text in found_wrong]
@@ -80,6 +83,8 @@ def check_records(
     failed = sum(attempt.status != "succeeded" for attempt in attempts)
     lost = f", {failed} of them failed or cancelled" if failed else ", all succeeded"
     findings.judge("records", wrong, f"{count(len(attempts), 'attempt')} of {count(len(proved), 'evaluation')}{lost}")
+    if doubts := [f"{one.signed.name}: {text}" for one in proved for text in list_doubts(one.attempts, one.earlier)]:
+        findings.skip("records", "not all can be proved by the record after it", *doubts)
     _tell_acceptances(proved, findings)
     return proved
 
@@ -88,6 +93,11 @@ def read_proved(folder: EvidenceFolder) -> list[ProvedEvaluation]:
     """The evaluations whose records are whole, without saying what is wrong: `verify` says that."""
     build = folder.open_statement(layout.BUILD, layout.BUILD_TYPE, [])
     return check_records(folder, read_evaluations(folder, build, [], Findings()), build.predicate, Findings())
+
+
+def read_build(folder: EvidenceFolder) -> Mapping[str, Any]:
+    """What the statement of the build says, whoever signed it."""
+    return folder.open_statement(layout.BUILD, layout.BUILD_TYPE, []).predicate
 
 
 def _tell_acceptances(proved: Sequence[ProvedEvaluation], findings: Findings) -> None:
@@ -107,7 +117,7 @@ def _prove(folder: EvidenceFolder, one: SignedEvaluation) -> ProvedEvaluation:
     attempts = _read_records(folder, f"{one.folder}/{layout.RECORDS}")
     earlier_file = f"{one.folder}/{layout.EARLIER}"
     earlier = _read_records(folder, earlier_file) if folder.has(earlier_file) else []
-    _check_chain(attempts)
+    check_chain(attempts)
     for record in (*attempts, *earlier):
         _check_identity(record.result, parts)
     counting = None
@@ -152,18 +162,6 @@ def _read_parts(folder: EvidenceFolder, name: str) -> dict[str, Part]:
     if wrong := [stated for stated, part in found.items() if part.digest != stated]:
         raise BadEvidence(f"{name}: the part {wrong[0][:_SHORT]} is not what its digest says")
     return found
-
-
-def _check_chain(attempts: Sequence[StoredRecord]) -> None:
-    """The attempts of one action have consecutive numbers, and each names the record before it."""
-    before = ""
-    for number, record in enumerate(attempts, 1):
-        one = record.result
-        if (one.action, one.attempt) != (attempts[0].result.action, number):
-            raise BadEvidence(f"attempt {number} is missing from its records")
-        if is_sealed(record.text) and one.previous != before:
-            raise BadEvidence(f"the record before attempt {number} was replaced or taken out")
-        before = AttemptEntry.of(record).record
 
 
 def _check_identity(record: ActionResult, parts: Mapping[str, Part]) -> None:

@@ -76,7 +76,7 @@ def reproduce(
             found.ready = check_readiness(evidence, inputs, found.layout, names, overrides, scratch / "plan")
             if asks and not found.ready.missing:
                 outcome = run_again(inputs, found.layout, found.ready, overrides, emit)
-                rows = check_samples(folder, proved, Findings())
+                rows = check_samples(folder, proved, found.verified.predicate, Findings()).rows
                 found.second = compare_runs(folder, report, proved, rows, outcome, scratch / "recorded")
         if replays:
             checks = found.verified.findings.checks

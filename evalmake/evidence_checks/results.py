@@ -8,11 +8,15 @@ from pathlib import Path
 
 from evalmake import __version__
 from evalmake.evidence import layout
+from evalmake.evidence.writer import find_expiry
+from evalmake.evidence_checks.counts import check_counts
+from evalmake.evidence_checks.data import check_data
 from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, SignedStatement
 from evalmake.evidence_checks.rebuilt_store import fill_store
 from evalmake.evidence_checks.records import ProvedEvaluation
 from evalmake.evidence_checks.sources import open_sources
+from evalmake.evidence_checks.statements import find_version, material_of
 from evalmake.evidence_material import list_evaluations, render_reports
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.graph import Node, ReportNode
@@ -22,6 +26,13 @@ from evalmake.result_verification import find_contradictions
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
+
+_NEED_A_PLAN = {
+    "data": "the samples are not compared with the data",
+    "outputs": "no harness reads its outputs again",
+    "counts": "usage, errors and models are not counted again",
+    "report": f"{' and '.join(layout.REPORTS)}, gates and what is missing are not made again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +67,50 @@ def check_results(
     except EvalmakeError as error:
         first = error.diagnostics[0]
         findings.skip("plan", f"the Evalfile does not plan here: {first.message}", *first.help)
+        _skip_what_needs_a_plan(findings)
         return None
     except (KeyError, TypeError, OSError) as error:
         findings.fail("plan", f"the Evalfile has no such report: {error}")
         return None
     wrong = _compare_plans(planned, build, evaluations)
-    if wrong and (version := _find_version(build)) != __version__:
+    if wrong and (version := find_version(build)) != __version__:
         message = f"evalmake {version} planned it, and {__version__} plans otherwise"
         findings.skip("plan", message, *wrong, f"install evalmake {version} to compare plans")
+        _skip_what_needs_a_plan(findings)
         return None
     findings.judge("plan", wrong, f"planned again: {planned.plan}")
+    nodes = {node.name: node for node in planned.nodes}
+    check_data(planned.workspace, nodes, build, evaluations, rows, findings)
     with Store.open(scratch / "store", planned.workspace.evalfile_key) as store:
         fill_store(store, folder, evaluations, rows)
         _check_outputs(planned, evaluations, store, findings)
-        return _check_reports(folder, planned, build, store, findings)
+        check_counts(folder, planned.workspace, nodes, evaluations, rows, store, findings)
+        results = _check_reports(folder, planned, build, store, findings)
+    _check_declared(planned, build, evaluations, findings)
+    return results
+
+
+def _skip_what_needs_a_plan(findings: Findings) -> None:
+    for subject, what in _NEED_A_PLAN.items():
+        findings.skip(subject, f"{what}, as there is no plan here to do it by")
+
+
+def _check_declared(
+    planned: PlannedAgain, build: SignedStatement, evaluations: Sequence[ProvedEvaluation], findings: Findings
+) -> None:
+    """What is left out, and until when the evidence counts, is what its report declares."""
+    settings = planned.report.declaration.settings
+    redact, valid = getattr(settings, "redact", ()), getattr(settings, "valid", None)
+    expires = find_expiry([material_of(one) for one in evaluations], valid.seconds if valid else None)
+    wrong = []
+    for key, told, declared in (
+        ("redacted", list(build.predicate.get("redacted") or ()), list(redact)),
+        ("expires", build.predicate.get("expires"), expires),
+    ):
+        if told != declared:
+            wrong.append(f"{key} is {told} by {layout.BUILD}, and the report of the Evalfile declares {declared}")
+    if wrong:
+        findings.fail("statements", *wrong)
 
 
 def _compare_plans(planned: PlannedAgain, build: SignedStatement, evaluations: Sequence[ProvedEvaluation]) -> list[str]:
@@ -110,13 +151,16 @@ def _check_reports(
         for name, data in render_reports(planned.workspace, results).items()
         if not folder.has(name) or folder.read(name) != data
     ]
-    if wrong and (version := _find_version(build)) != __version__:
+    if wrong and (version := find_version(build)) != __version__:
         message = f"evalmake {version} wrote the reports, and {__version__} writes them otherwise"
-        findings.skip("report", message, *wrong, f"install evalmake {version} to compare their bytes")
+        words = "the words and intervals in them are not checked"
+        findings.skip("report", f"{message}: {words}", *wrong, f"install evalmake {version} to compare their bytes")
         wrong = compare_numbers(folder, results)
     signed = [(gate["address"], gate["met"]) for gate in build.predicate.get("gates") or []]
     if [(gate.address, gate.met) for gate in results.gates] != signed:
         wrong.append("its gates, judged again, are not those that were signed")
+    elif [gate.message for gate in results.gates] != [gate["message"] for gate in build.predicate.get("gates") or []]:
+        wrong.append("the messages of its gates, judged again, are not those that were signed")
     if list(results.missing) != build.predicate.get("missing"):
         wrong.append("the evaluations without a result are not those that were signed")
     same = "the same numbers" if any(one.subject == "report" for one in findings.checks) else "the same bytes"
@@ -142,10 +186,3 @@ def compare_numbers(folder: EvidenceFolder, results: ResultSet) -> list[str]:
         for key in sorted({*told, *made})
         if told.get(key) != made.get(key)
     ]
-
-
-def _find_version(build: SignedStatement) -> str:
-    try:
-        return str(build.predicate["runDetails"]["builder"]["version"]["evalmake"])
-    except (KeyError, TypeError):
-        return "unknown"

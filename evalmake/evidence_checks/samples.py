@@ -3,51 +3,72 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from evalmake.evidence import layout
-from evalmake.evidence.samples import SampleLeaf, read_leaves, read_redacted, root_of
+from evalmake.evidence.samples import REDACTABLE, SampleLeaf, is_field_shown, read_leaves, read_redacted, root_of
 from evalmake.evidence.statements import SampleSet, state_samples
 from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.records import ProvedEvaluation
+from evalmake.plugin_api.harness import LeavesSamples
+from evalmake.plugins import InstalledPlugins
 from evalmake.scoring.sample_counts import SAMPLES
+from evalmake.store.acceptance import ACCEPTED_FROM
 from evalmake.store.sample_means import Agreement, compare_scores
 
 
+@dataclass(slots=True)
+class CheckedSamples:
+    """By the names of evaluations: the samples that scores are aggregated from, and what statements say of them."""
+
+    rows: dict[str, bytes] = field(default_factory=dict)
+    sets: dict[str, SampleSet] = field(default_factory=dict)
+
+
 def check_samples(
-    folder: EvidenceFolder, evaluations: Sequence[ProvedEvaluation], findings: Findings
-) -> dict[str, bytes]:
-    """Check all samples; return by the names of evaluations the samples that scores are aggregated from."""
+    folder: EvidenceFolder,
+    evaluations: Sequence[ProvedEvaluation],
+    build: Mapping[str, Any],
+    findings: Findings,
+) -> CheckedSamples:
+    """Check all samples. `build` is the predicate of the build, which says what was left out of them."""
     wrong: list[str] = []
-    rows: dict[str, bytes] = {}
-    total, redacted = 0, set[str]()
+    found = CheckedSamples()
+    redacted = tuple(map(str, build.get("redacted") or ()))
+    if unknown := [name for name in redacted if name not in REDACTABLE]:
+        wrong.append(f"{layout.BUILD} says that `{unknown[0]}` was left out, which nothing is")
+    total = 0
     for one in evaluations:
         if one.counting is None:
             continue
+        name = one.signed.name
         try:
-            leaves = _read_samples(folder, one)
+            leaves = _read_samples(folder, one, bool(redacted))
         except BadEvidence as error:
-            wrong.append(f"{one.signed.name}: {error}")
+            wrong.append(f"{name}: {error}")
             continue
         stated = one.signed.statement.predicate["result"].get("samples")
         if leaves is None:
-            if stated is not None or any(output.name == SAMPLES for output in one.outputs):
-                wrong.append(f"{one.signed.name}: its samples are missing")
+            if why := _find_lack(one, stated):
+                wrong.append(f"{name}: {why}")
             continue
-        names = tuple(stated.get("redacted") or ()) if isinstance(stated, dict) else ()
-        if stated != state_samples(SampleSet(len(leaves), root_of(leaves), names)):
-            wrong.append(f"{one.signed.name}: {_explain(stated, leaves)}")
-        rows[one.signed.name] = b"".join(json.dumps(leaf.to_row()).encode() + b"\n" for leaf in leaves)
+        found.sets[name] = SampleSet(len(leaves), root_of(leaves), redacted)
+        if stated != state_samples(found.sets[name]):
+            wrong.append(f"{name}: {_explain(stated, leaves, redacted)}")
+        wrong += [f"{name}: {text}" for text in _contradict_redaction(leaves, redacted)]
+        found.rows[name] = b"".join(json.dumps(leaf.to_row()).encode() + b"\n" for leaf in leaves)
         total += len(leaves)
-        redacted |= set(names)
-    findings.judge("samples", wrong, f"{count(total, 'sample')} of {count(len(rows), 'evaluation')}, by Merkle roots")
-    if redacted:
+    counted = f"{count(total, 'sample')} of {count(len(found.rows), 'evaluation')}"
+    findings.judge("samples", wrong, f"{counted}, by Merkle roots")
+    if redacted and found.rows:
         findings.leave_out("texts", f"left out of the samples: {', '.join(sorted(redacted))}; their digests are in it")
-    without = [one.signed.name for one in evaluations if one.counting and one.signed.name not in rows]
+    without = [one.signed.name for one in evaluations if one.counting and one.signed.name not in found.rows]
     if without and not wrong:
         findings.leave_out("samples", f"{count(len(without), 'evaluation')} left no samples: {without[0]}")
-    return rows
+    return found
 
 
 def check_scores(evaluations: Sequence[ProvedEvaluation], rows: dict[str, bytes], findings: Findings) -> None:
@@ -73,7 +94,7 @@ def check_scores(evaluations: Sequence[ProvedEvaluation], rows: dict[str, bytes]
         findings.leave_out("scores", message)
 
 
-def _read_samples(folder: EvidenceFolder, one: ProvedEvaluation) -> list[SampleLeaf] | None:
+def _read_samples(folder: EvidenceFolder, one: ProvedEvaluation, is_redacted: bool) -> list[SampleLeaf] | None:
     whole, redacted = (
         f"{one.signed.folder}/{layout.OUTPUTS}/{SAMPLES}",
         f"{one.signed.folder}/{layout.REDACTED_SAMPLES}",
@@ -82,8 +103,12 @@ def _read_samples(folder: EvidenceFolder, one: ProvedEvaluation) -> list[SampleL
         output = next((output for output in one.outputs if output.name == SAMPLES), None)
         if output is None or folder.digest(whole) != output.sha256:
             raise BadEvidence(f"{whole} is not the file that its record names")
+        if is_redacted or folder.has(redacted):
+            raise BadEvidence(f"{whole} has texts that are said to be left out")
         return read_leaves(folder.read(whole))
     if folder.has(redacted):
+        if not is_redacted:
+            raise BadEvidence("its samples have no texts, and nothing is said to be left out")
         try:
             return read_redacted(folder.read(redacted))
         except ValueError as error:
@@ -91,13 +116,51 @@ def _read_samples(folder: EvidenceFolder, one: ProvedEvaluation) -> list[SampleL
     return None
 
 
+def _find_lack(one: ProvedEvaluation, stated: object) -> str:
+    """Why samples that are not in the evidence must be; empty where there never were any."""
+    if stated is not None or any(output.name == SAMPLES for output in one.outputs):
+        return "its samples are missing"
+    if leaves_samples(one) and one.counting and ACCEPTED_FROM not in one.counting.facts:
+        return f"its record has no samples, which every result of `{find_harness(one)}` has"
+    return ""
+
+
+def _contradict_redaction(leaves: Sequence[SampleLeaf], redacted: Sequence[str]) -> Iterator[str]:
+    """Fields that are left out though they need not be, or shown though they are said to be left out."""
+    if not redacted:
+        return
+    for leaf in leaves:
+        for name in leaf.hidden:
+            if is_field_shown(name, redacted):
+                yield f"sample {leaf.index} lacks `{name}`, which nobody says to be left out"
+                return
+        for name in leaf.shown:
+            if not is_field_shown(name, redacted):
+                yield f"sample {leaf.index} shows `{name}`, which is said to be left out"
+                return
+
+
+def find_harness(one: ProvedEvaluation) -> str:
+    """The harness of an evaluation by its identity."""
+    pairs = dict(dict(one.action.parts)["benchmark"].pairs)
+    return pairs.get("harness", "").removeprefix("str:").partition("/")[0]
+
+
+def leaves_samples(one: ProvedEvaluation) -> bool:
+    """Whether all results of the evaluation's harness have samples; of a harness that is not here, nobody knows."""
+    plugins, name = InstalledPlugins(), find_harness(one)
+    harness = plugins.get("harnesses", name) if name in plugins.names("harnesses") else None
+    return isinstance(harness, LeavesSamples) and harness.leaves_samples
+
+
 def _gives_means(one: ProvedEvaluation) -> bool:
     """Whether the harness is evalmake's own, whose scores are means; others may report what is none, such as BLEU."""
-    pairs = dict(dict(one.action.parts)["benchmark"].pairs)
-    return pairs.get("harness", "").startswith("str:native/")
+    return find_harness(one) == "native"
 
 
-def _explain(stated: object, leaves: Sequence[SampleLeaf]) -> str:
+def _explain(stated: object, leaves: Sequence[SampleLeaf], redacted: Sequence[str]) -> str:
+    if isinstance(stated, dict) and list(stated.get("redacted") or ()) != list(redacted):
+        return "its statement and that of the build name different texts that are left out"
     signed = stated.get("count") if isinstance(stated, dict) else None
     if signed != len(leaves):
         return f"{len(leaves)} samples in the folder, and {signed} signed"

@@ -15,9 +15,11 @@ from evalmake.evidence_checks.disclosed_samples import verify_disclosure
 from evalmake.evidence_checks.envelopes import check_expiry, check_files, check_signatures, read_evaluations
 from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import LARGEST, BadEvidence, EvidenceFolder, SignedStatement
+from evalmake.evidence_checks.provenance import check_provenance
 from evalmake.evidence_checks.records import check_records
 from evalmake.evidence_checks.results import check_results
 from evalmake.evidence_checks.samples import check_samples, check_scores
+from evalmake.evidence_checks.statements import check_statements
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.saved_plan import SavedPlan
 from evalmake.scoring.result_set import ResultSet
@@ -92,9 +94,11 @@ def _check_all(
     check_expiry(build, now, findings)
     check_files(folder, build, evaluations, findings)
     proved = check_records(folder, evaluations, build.predicate, findings)
+    check_provenance(folder, proved, findings)
     if agreed is not None:
         check_agreed_plan(agreed, folder, proved, findings)
-    rows = check_samples(folder, proved, findings)
-    check_scores(proved, rows, findings)
+    samples = check_samples(folder, proved, build.predicate, findings)
+    check_statements(folder, build, proved, samples.sets, findings)
+    check_scores(proved, samples.rows, findings)
     with TemporaryDirectory(prefix="evalmake-verify-") as scratch:
-        found.results = check_results(folder, build, proved, rows, Path(scratch), findings)
+        found.results = check_results(folder, build, proved, samples.rows, Path(scratch), findings)

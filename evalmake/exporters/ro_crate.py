@@ -25,7 +25,7 @@ from evalmake.scoring.result_set import ResultSet
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
 
-METADATA = "ro-crate-metadata.json"
+METADATA = layout.CRATE
 _VERSION = "1.1"
 _ENCODINGS = {".jsonl": "application/jsonl", ".evalfile": "text/plain", "": "text/plain", ".lock": "text/plain"}
 _STATUS = {"succeeded": "CompletedActionStatus", "failed": "FailedActionStatus", "cancelled": "FailedActionStatus"}

@@ -18,7 +18,7 @@ A harness is a class with the attributes and methods of `Harness`, named in the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -150,6 +150,46 @@ class HasProgram(Protocol):
     """A harness or an engine that runs other software; evalmake says so when it is not installed."""
 
     program: ClassVar[Program]
+
+
+@runtime_checkable
+class LeavesSamples(Protocol):
+    """A harness all of whose results have samples: `verify` refuses evidence of a result without."""
+
+    leaves_samples: ClassVar[bool]
+    """Whether they have."""
+
+
+class SampleContradiction(NamedTuple):
+    """One value of a sample that is not what the data give."""
+
+    id: str
+    """Of the sample; empty for what is said of all of them."""
+    what: str
+    recorded: str
+    expected: str
+
+
+@runtime_checkable
+class ProvesSamples(Protocol):
+    """A harness that knows by its data alone which samples there must be, and by samples alone its scores.
+
+    `verify` asks it about evidence of somebody else: it must run nothing of theirs.
+    """
+
+    def contradict_data(
+        self, evaluation: Evaluation, model: str, rows: Sequence[Mapping[str, Any]], /
+    ) -> Iterable[SampleContradiction]:
+        """Yield what samples say otherwise than the data; ValueError where the data cannot be read.
+
+        `model` is the name of the model in requests.
+        """
+
+    def recount(self, evaluation: Evaluation, rows: Sequence[Mapping[str, Any]], metric: str, /) -> Outcome:
+        """Return the scores and the usage of samples; the headline is `metric`, unless no sample has it.
+
+        ValueError where that takes data that cannot be read.
+        """
 
 
 @runtime_checkable

@@ -60,7 +60,7 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
     outcome = _add_gateway_usage(outcome, task, folder, secrets)
     if problem := outcome.error or _find_silence(job_builder, task, outcome.usage):
         return replace(outcome, error=problem)
-    return _add_sample_counts(outcome, folder / "out" / SAMPLES)
+    return add_sample_counts(outcome, folder / "out" / SAMPLES)
 
 
 def _explain_unreadable(error: OSError) -> str:
@@ -93,23 +93,28 @@ def _add_last_words(outcome: Outcome, log: Path) -> Outcome:
 
 def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secrets) -> Outcome:
     """The outcome with what its gateways counted. Where a gateway ended the evaluation, that is the error."""
-    usage, facts = dict(outcome.usage), dict(outcome.facts)
+    usages = {role: read_usage(folder, role) for role in USAGE_FOLDERS}
     error = outcome.error
-    for role in USAGE_FOLDERS:
-        counted = read_usage(folder, role)
-        if role == "model":
-            usage["requests"] = 0  # if nothing reached the gateway, whatever the harness says
-        usage |= _to_numbers(counted, "" if role == "model" else f"{role}_")
+    for role, counted in usages.items():
         task.last_model_error = str(counted.get("last_error") or task.last_model_error)
         task.cache_error = str(counted.get("cache_trouble") or task.cache_error)
-        if role == "model":
-            facts |= _describe_replies(counted, task.node.evaluation.model.block.name)
         status, redirect = (secrets.redact_text(str(counted.get(name) or "")) for name in ("fatal_status", "redirect"))
         if status or redirect:
             task.refusal = Refusal(role, status, redirect)
         if fatal := counted.get("fatal"):
             error = secrets.redact_text(str(fatal))
-    return replace(outcome, usage=usage, facts=facts, error=error)
+    return replace(add_usage(outcome, usages, task.node.evaluation.model.block.name), error=error)
+
+
+def add_usage(outcome: Outcome, usages: Mapping[str, Mapping[str, Any]], asked: str | None) -> Outcome:
+    """The outcome with the counts of its gateways, by role, and the names in their replies. It was `asked` for one."""
+    usage, facts = dict(outcome.usage), dict(outcome.facts)
+    for role, counted in usages.items():
+        if role == "model":
+            usage["requests"] = 0  # if nothing reached the gateway, whatever the harness says
+            facts |= _describe_replies(counted, asked)
+        usage |= _to_numbers(counted, "" if role == "model" else f"{role}_")
+    return replace(outcome, usage=usage, facts=facts)
 
 
 def _find_silence(job_builder: JobBuilder, task: Task, usage: Mapping[str, float]) -> str:
@@ -141,7 +146,7 @@ def _describe_replies(counted: Mapping[str, Any], asked: str | None) -> dict[str
     return {kind: json.dumps(sorted(found), ensure_ascii=False) for kind, found in names.items() if found}
 
 
-def _add_sample_counts(outcome: Outcome, samples: Path) -> Outcome:
+def add_sample_counts(outcome: Outcome, samples: Path) -> Outcome:
     """The outcome with what became of its replies: of its samples if they hold any, else of all that were sent."""
     found = SampleCounts()
     if samples.is_file():

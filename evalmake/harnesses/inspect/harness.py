@@ -82,6 +82,7 @@ class InspectHarness:
         request_timeout: Count | None = define_key(None, "How many seconds the harness waits for one reply.", "600")
 
     behaviour: ClassVar[int] = 2
+    leaves_samples: ClassVar[bool] = True
     repeats_samples: ClassVar[bool] = True
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("inspect_ai", "inspect-ai==0.3.285", ("openai",))

@@ -86,6 +86,7 @@ class LmEvalHarness:
         )
 
     behaviour: ClassVar[int] = 2
+    leaves_samples: ClassVar[bool] = True
     repeats_samples: ClassVar[bool] = True
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("lm_eval", "lm-eval[api]==0.4.13", list_tasks=_LIST_TASKS)

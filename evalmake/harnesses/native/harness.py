@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Annotated, Any, ClassVar, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, WrapValidator
 
@@ -17,13 +19,16 @@ from evalmake.harnesses.native.answers.mathematics import find_version
 from evalmake.harnesses.native.behaviours import find_behaviours
 from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.template import is_template
-from evalmake.harnesses.scores_file import read_scores
+from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.values import File, Files, Symbol
 from evalmake.pins.hub_cache import Selection
-from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome
+from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome, SampleContradiction
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Parameters, Texts, define_key, to_plain_value
 from evalmake.project.matrix import Evaluation
+
+if TYPE_CHECKING:
+    from evalmake.harnesses.native.expected_samples import Asked
 
 Scorer = Literal["exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
 
@@ -175,6 +180,7 @@ class NativeHarness:
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
+    leaves_samples: ClassVar[bool] = True
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
     unused_keys = staticmethod(checks.unused_keys)
@@ -257,6 +263,39 @@ class NativeHarness:
         if status not in (0, NONE_SCORED):
             return Outcome(error=_read_error_line(outputs.parent / "log") or f"exit status {status}")
         return read_scores(outputs / "scores.json", evaluation.benchmark.block.metric)
+
+    def contradict_data(
+        self, evaluation: Evaluation, model: str, rows: Sequence[Mapping[str, Any]]
+    ) -> Iterable[SampleContradiction]:
+        """Compare samples with the records that the data, `where` and the limit ask for."""
+        from evalmake.harnesses.native.expected_samples import contradict_data
+
+        with self._place_task(evaluation, model) as asked:
+            return list(contradict_data(asked, rows))
+
+    def recount(self, evaluation: Evaluation, rows: Sequence[Mapping[str, Any]], metric: str) -> Outcome:
+        """Aggregate samples as a run does."""
+        from evalmake.harnesses.native.expected_samples import recount
+
+        assert isinstance(evaluation.benchmark.settings, NativeHarness.Settings)
+        with self._place_task(evaluation, "") as asked:
+            found = recount(asked, rows, metric, evaluation.benchmark.settings.checks is not None)
+        return parse_scores(found["scores"], found["metric"], found["usage"])
+
+    @contextmanager
+    def _place_task(self, evaluation: Evaluation, model: str) -> Iterator[Asked]:
+        """The task as a job finds it, with links in place of copies of its files."""
+        from evalmake.harnesses.native.expected_samples import Asked
+
+        command = self.command(evaluation)
+        with TemporaryDirectory(prefix="evalmake-task-") as name:
+            folder = Path(name)
+            for place, source in command.inputs.items():
+                (folder / place).parent.mkdir(parents=True, exist_ok=True)
+                (folder / place).symlink_to(source.absolute())
+            (folder / "task.json").write_text(command.files["task.json"], encoding="utf-8")
+            api, limit = evaluation.model.block.api, evaluation.limit
+            yield Asked(folder / "task.json", api, model, evaluation.params, evaluation.seed, limit)
 
 
 def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Plan:
 
     def count_expected(self) -> dict[str, int]:
         """How many items can have each metric that not all have: those with checks of that type."""
-        return dict(Counter(type for item in self.items for type in {check.type for check in item.checks}))
+        return count_expected(self.items)
 
     @property
     def asks_judge(self) -> bool:
@@ -85,6 +85,11 @@ class Result:
         text = format_estimate(found["value"], found["low"], found["high"])
         asked = found["scored"] + found["unscored"]
         return f"{self.scores['metric']} {text} ({found['scored']} of {asked} scored)"
+
+
+def count_expected(items: Iterable[Item]) -> dict[str, int]:
+    """How many items can have each metric that not all have: those with checks of that type."""
+    return dict(Counter(type for item in items for type in {check.type for check in item.checks}))
 
 
 def make_plan(task: Task, settings: Settings) -> Plan:

@@ -40,6 +40,7 @@ class RagasHarness:
         )
 
     behaviour: ClassVar[int] = 1
+    leaves_samples: ClassVar[bool] = True
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("ragas", "ragas==0.4.3", ("langchain-community==0.3.31",))
 

@@ -39,6 +39,7 @@ class RetrievalHarness:
         batch: Count = define_key(32, "How many texts a request has.", "8")
 
     behaviour: ClassVar[int] = 1
+    leaves_samples: ClassVar[bool] = True
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("pytrec_eval", "pytrec-eval-terrier==0.5.10")
 

@@ -1,0 +1,147 @@
+"""What the samples of a task must say, by its data alone: which records were asked, and how. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalmake.harnesses.native import prompts
+from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.json_io import dumps, loads
+from evalmake.harnesses.native.prompts import Example, Item
+from evalmake.harnesses.native.records import read_records
+from evalmake.harnesses.native.runner import count_expected
+from evalmake.harnesses.native.sample_log import NAMES, Sample
+from evalmake.harnesses.native.sampling import sample_records
+from evalmake.harnesses.native.settings import Endpoint
+from evalmake.harnesses.native.summary import Tally
+from evalmake.harnesses.native.task_file import Task, read_task
+from evalmake.plugin_api.harness import SampleContradiction
+
+_MODEL_REPLIES = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the records of a task are asked: its file, the API, the model's name, the parameters, seed and limit."""
+
+    path: Path
+    api: str
+    model: str
+    params: Mapping[str, Any]
+    seed: int | None
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A task, and the items that are asked."""
+
+    task: Task
+    examples: Sequence[Example]
+    items: Sequence[Item]
+
+
+def contradict_data(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Iterator[SampleContradiction]:
+    """Yield each way in which samples are not those of the data; ValueError where the data cannot be read."""
+    expected = _read_expected(asked)
+    if len(rows) != len(expected.items):
+        told = f"{len(expected.items)} that its data and limit ask for"
+        yield SampleContradiction("", "samples", f"{len(rows)}", told)
+    found = {row.get("index"): row for row in rows}
+    if len(found) != len(rows):
+        yield SampleContradiction("", "samples", "two of one record", "one of each")
+    for item in expected.items:
+        row = found.pop(item.record.index, None)
+        if row is None:
+            yield SampleContradiction(item.id, "sample", "none", "asked for")
+        else:
+            shown = prompts.select_examples(expected.task, expected.examples, item)
+            yield from _contradict_row(asked, item, shown, row)
+    for row in found.values():
+        yield SampleContradiction(str(row.get("id")), "sample", "there", "not asked for")
+
+
+def recount(asked: Asked, rows: Sequence[Mapping[str, Any]], metric: str, has_checks: bool) -> dict[str, Any]:
+    """Return the content of `scores.json` by the samples alone, but for the number of requests.
+
+    With checks, the data say how many samples can have a metric; ValueError where they cannot be read.
+    """
+    expected = count_expected(_read_expected(asked).items) if has_checks else {}
+    tally = Tally(total=len(rows), expected=expected)
+    for row in rows:
+        tally.add(Sample(**{name: row.get(name) for name in NAMES}))  # type: ignore[arg-type]
+    return tally.result("success", metric, 0)
+
+
+def _read_expected(asked: Asked) -> _Expected:
+    try:
+        task = read_task(asked.path)
+        examples = prompts.build_examples(task, asked.api)
+        items = prompts.build_items(task, asked.api, read_records(task))
+    except TaskError as error:
+        raise ValueError(error.messages[0]) from None
+    records = sample_records([item.record for item in items], asked.limit, task.limit_by)
+    chosen = {record.index for record in records}
+    return _Expected(task, examples, [item for item in items if item.record.index in chosen])
+
+
+def _contradict_row(
+    asked: Asked, item: Item, shown: Sequence[Example], row: Mapping[str, Any]
+) -> Iterator[SampleContradiction]:
+    expected: dict[str, Any] = {
+        "id": item.id,
+        "item": item.record.item,
+        "input": item.record.data,
+        "target": item.target,
+        "cluster": item.cluster,
+        "weight": None if item.weight == 1 else item.weight,
+        "tags": item.tags or None,
+    }
+    for name, value in expected.items():
+        if row.get(name) != _plain(value):
+            yield SampleContradiction(item.id, name, _spell(row.get(name)), _spell(value))
+    request = row.get("request")
+    request = request if isinstance(request, dict) else {}
+    for name, value in _build_request(asked, item, shown, request).items():
+        if request.get(name) != _plain(value):
+            yield SampleContradiction(item.id, f"request.{name}", _spell(request.get(name)), _spell(value))
+
+
+def _build_request(
+    asked: Asked, item: Item, shown: Sequence[Example], request: Mapping[str, Any]
+) -> Mapping[str, object]:
+    """The request of an item; what a model said in an earlier turn of a conversation is taken as it is on record."""
+    endpoint = Endpoint("", "", asked.model, asked.api, "", loads(dumps(dict(asked.params))))
+    base: dict[str, object] = {**prompts.build_base_body(endpoint, asked.seed)}
+    if prompts.measures_likelihood(item.scorers, asked.api):
+        context = prompts.build_completion_prompt(item, shown)
+        return base | {"prompt": [prompts.join_texts(context, mark) for mark in item.marks]}
+    if item.tools:
+        base["tools"] = list(item.tools)
+    if asked.api == "completions":
+        return base | {"prompt": prompts.build_completion_prompt(item, shown)}
+    said = request.get("messages")
+    said = said if isinstance(said, list) else []
+    messages: list[object] = []
+    for turn in prompts.build_turns(item, shown):
+        if messages and len(said) <= len(messages):
+            break  # the turn before was the last, as it failed or called tools
+        if messages:
+            answer = said[len(messages)]
+            is_reply = isinstance(answer, dict) and answer.get("role") == _MODEL_REPLIES
+            messages.append(answer if is_reply else {"role": _MODEL_REPLIES})
+        messages += turn
+    return base | {"messages": messages}
+
+
+def _plain(value: object) -> Any:
+    """A value as its line of JSON gives it back."""
+    return loads(dumps(value))
+
+
+def _spell(value: object) -> str:
+    text = dumps(value).decode("utf-8", "replace")
+    return text if len(text) <= 60 else f"{text[:59]}…"
