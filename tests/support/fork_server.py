@@ -1,13 +1,14 @@
 """`evalmake WORDS` in a process that is forked from one that has imported it: less than half the processor time.
 
-Most of a small build's time goes into imports, and the tests build a thousand times. Only imports are shared: each
-build has its folder, environment, session and streams. `python -m tests.support.fork_server NUMBER` serves the
-builds of one process of tests, over the socket of that number.
+Most of a small build's time goes into imports, and the tests build a thousand times. Only imports and the parser are
+shared: each build has its folder, environment, session and streams. `python -m tests.support.fork_server NUMBER`
+serves the builds of one process of tests, over the socket of that number.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import itertools
 import json
@@ -21,12 +22,17 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from tests.support.evalfiles import PROGRAM
 from tests.support.repository import ROOT
 
 _PRELOADED = (
     *("evalmake.cli", "evalmake.command_line.build_run", "evalmake.execution", "evalmake.language.parser"),
-    *("evalmake.planner.graph", "evalmake.run.scheduler.scheduler", "evalmake.session", "evalmake.store.database"),
-    *("asyncio", "faulthandler", "lark", "networkx"),
+    *("evalmake.language.tree_builder", "evalmake.planner.graph", "evalmake.preflight.catalog_requirements"),
+    *("evalmake.run.scheduler.scheduler", "evalmake.session", "evalmake.store.database", "evalmake.value_files"),
+    *("evalmake.engines.mock.engine", "evalmake.executors.process", "evalmake.harnesses.command"),
+    *("evalmake.harnesses.native.answers.letter", "evalmake.harnesses.native.answers.number"),
+    *("evalmake.harnesses.native.data_check", "evalmake.harnesses.native.harness"),
+    *("asyncio", "diskcache", "encodings.idna", "faulthandler", "lark", "networkx"),
 )
 _READ_AT_START = ("PYTHON", "LC_", "LANG")
 """Of variables that begin so, Python has its own idea once it runs."""
@@ -96,8 +102,12 @@ def _start_server() -> socket.socket:
 
 def serve(connection: socket.socket) -> None:
     """Fork a process for each request, until the other side is closed."""
+    gc.disable()
     for name in _PRELOADED:
         importlib.import_module(name)
+    _parse_once()
+    gc.freeze()  # a forked process need not look at it, and so copies less
+    gc.enable()
     while True:
         size, files, _, _ = socket.recv_fds(connection, 4, 3)
         if not size:
@@ -112,6 +122,14 @@ def serve(connection: socket.socket) -> None:
         for file in files:
             os.close(file)
         os.waitpid(child, 0)
+
+
+def _parse_once() -> None:
+    """Read the grammar, and compile the patterns of its words, which are the same for every Evalfile."""
+    from evalmake.language.parser import parse
+    from evalmake.language.source import Source
+
+    parse(Source("Evalfile", PROGRAM))
 
 
 def _watch(request: bytes, out: int, err: int, status: int) -> None:
