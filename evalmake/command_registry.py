@@ -23,7 +23,7 @@ REGISTRY = (
     CommandEntry("build", RUN, "Run what is out of date (the default command)."),
     CommandEntry("watch", RUN, "Build again whenever an input changes, and each new checkpoint once it is complete."),
     CommandEntry("status", RUN, "Show running and queued jobs."),
-    CommandEntry("cancel", RUN, "Cancel the jobs of a detached or killed build."),
+    CommandEntry("cancel", RUN, "Cancel jobs of a build that runs, was killed, or is detached."),
     CommandEntry("accept", RUN, "Keep an old result for a target that has changed."),
     CommandEntry("list", LOOK, "List targets with their comments."),
     CommandEntry("show", LOOK, "Show a declaration or an evaluation: each value, and where it is written."),

@@ -16,14 +16,16 @@ from evalmake.migration.programs import PROGRAMS
 
 @declare("import")
 @click.argument("words", nargs=-1, required=True, metavar="CONFIG [KEY=VALUE]... | -- PROGRAM ARGUMENT...")
-@click.option("-o", "--output", type=PATH, help="Write this file instead of printing.")
+@click.option(
+    "-o", "--output", "outputs", multiple=True, metavar="FILE|KEY=VALUE", help="Write this file; or an override."
+)
 @click.option("--replace", is_flag=True, help="Let -o replace a file that exists.")
 @click.option("--key", "keys", multiple=True, type=PATH, metavar="PUB", help="A key that must have signed evidence.")
 @click.option("--from", "program", type=click.Choice(PROGRAMS), help="Whose it is, if its content does not say.")
 def command(
     file: Path | None,
     words: Sequence[str],
-    output: Path | None,
+    outputs: Sequence[str],
     replace: bool,
     keys: Sequence[Path],
     program: str | None,
@@ -33,8 +35,14 @@ def command(
     Of a folder of evidence or a crate, bring the results into the store; where there is no Evalfile, write its own.
     """
     from evalmake.evidence_checks.evidence_import import is_evidence
+    from evalmake.migration.launcher_command import is_override
     from evalmake.migration.programs import translate
 
+    words = [*words, *(word for word in outputs if is_override(word))]
+    files = [word for word in outputs if not is_override(word)]
+    if len(files) > 1:
+        raise click.UsageError(f"`-o` names two files: {files[0]} and {files[1]}")
+    output = Path(files[0]) if files else None
     if len(words) == 1 and program is None and is_evidence(Path(words[0])):
         return _import_evidence(file, Path(words[0]), keys)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,13 @@ _NO_PLACE = {
 _NOWHERE = "evalmake has no key for it"
 
 
-def translate_launcher(document: Document, path: Path, overrides: Sequence[str]) -> Draft:
-    """The Evalfile for a configuration file; EvalmakeError with the lines that are wrong."""
+def translate_launcher(
+    document: Document, path: Path, overrides: Sequence[str], change: Callable[[Node], None] = lambda whole: None
+) -> Draft:
+    """The Evalfile for a configuration file, changed once it is whole; EvalmakeError with the lines that are wrong."""
     _check_keys(document.root, TOP_LEVEL, "the configuration")
     root = Composition(path, SHIPPED).compose(document.root, overrides)
+    change(root)
     defaults = document.root.value.get("defaults")
     comments = [*document.header, *(defaults.comments if defaults else ())]
     return translate_root(root, Draft(path.name, [line for line in comments if "docs-" not in line]), path.stem)

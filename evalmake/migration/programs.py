@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.source import COMMAND_LINE, Source
-from evalmake.migration import inspect, inspect_flow, lm_eval, promptfoo, run_config
+from evalmake.migration import inspect, inspect_flow, launcher_command, lm_eval, promptfoo, run_config
 from evalmake.migration.draft import Draft
 from evalmake.migration.launcher import translate_launcher
 from evalmake.migration.yaml_file import Document, read_document
@@ -20,6 +20,9 @@ _COMMANDS = {
     "eval-factory": "nemo-evaluator",
     "eval_factory": "nemo-evaluator",
     "nemo-evaluator": "nemo-evaluator",
+    "nemo-evaluator-launcher": "launcher",
+    "nel": "launcher",
+    "nv-eval": "launcher",
 }
 
 
@@ -63,6 +66,8 @@ def _translate_command(program: str, words: Sequence[str]) -> Draft:
         return lm_eval.translate_command(words)
     if program == "inspect":
         return inspect.translate_command(words)
+    if program == "launcher":
+        return launcher_command.translate_command(words)
     return run_config.translate_command(words)
 
 

@@ -26,6 +26,15 @@ config:
 target:
   api_endpoint: {url: "http://127.0.0.1:9/v1/chat/completions", model_id: m, type: chat, api_key_name: KEY}
 """
+NEL_YAML = """\
+defaults: [execution: local, deployment: none, _self_]
+target:
+  api_endpoint: {url: "http://127.0.0.1:9/v1/chat/completions", model_id: m}
+evaluation:
+  tasks:
+    - name: simple_evals.mgsm
+    - name: simple_evals.mmlu
+"""
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.sh")), ids=lambda path: path.stem)
@@ -33,6 +42,7 @@ def test_command_lines_become_evalfiles_that_plan(project: Project, path: Path) 
     """Each command line is the Evalfile beside it, formatted, and it plans."""
     project.write("lm.yaml", LM_YAML)
     project.write("run.yaml", RUN_YAML)
+    project.write("nel.yaml", NEL_YAML)
     project.write("tasks/capitals.py", "")
     ran = project.run("import", "--", *shlex.split(path.read_text(), comments=True))
     check_golden(path.with_suffix(".evalfile"), ran.stdout)
@@ -64,10 +74,39 @@ def test_files_are_known_by_their_content(project: Project, text: str, mark: str
         ("inspect eval --model openai/x", "no task is named"),
         ("eval-factory run_eval --eval_type nosuch --model_id m --model_url http://h/v1", "no task `nosuch`"),
         ("eval-factory run_eval --model_id m", "does not name the evaluation"),
+        ("nel status 0a1b", "only `run` has a configuration"),
+        ("nel run -o a=b", "no configuration is named"),
+        ("nel run --confg nel.yaml", "did you mean `--config`?"),
+        ("nel run --config nel.yaml a=b", "write overrides as `-o key=value`"),
+        ("nel run --config nel.yaml -t mgsn", "there are `simple_evals.mgsm`, `simple_evals.mmlu`"),
+        ("nel run --config nel.yaml -o nonsense", "`nonsense` is not `key=value`"),
+        ("nel run --config-name other", "cannot read `other.yaml`"),
     ],
 )
 def test_mistakes_in_command_lines(project: Project, words: str, said: str) -> None:
     """Each is one message about the words, and no traceback."""
+    project.write("nel.yaml", NEL_YAML)
     ran = project.run("import", "--", *words.split(), status=2)
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        (["-o", "target.api_endpoint.model_id=n"], "model n {"),
+        (["-o", "target.api_endpoint.model_id=n", "-o", "target.api_endpoint.model_id=o"], "model o {"),
+        (["-o", "target.api_endpoint.model_id=n", "target.api_endpoint.model_id=p"], "model n {"),
+        (["-o", "+evaluation.pre_cmd=make", "-o", "~evaluation.pre_cmd"], "benchmark in [simple-evals.mgsm"),
+    ],
+)
+def test_overrides_may_stand_behind_the_option_of_the_launcher(
+    project: Project, words: list[str], written: str
+) -> None:
+    """`-o key=value` changes the configuration, as in the launcher; `-o FILE` beside it is where to write."""
+    project.write("nel.yaml", NEL_YAML)
+    assert written in project.run("import", "nel.yaml", *words).stdout
+    project.run("import", "nel.yaml", *words, "-o", "./a=b.evalfile")
+    assert written in (project.root / "a=b.evalfile").read_text()
+    assert sorted(path.name for path in project.root.iterdir()) == ["a=b.evalfile", "nel.yaml"]
+    assert "names two files" in project.run("import", "nel.yaml", "-o", "a", "-o", "b", status=2).stderr
