@@ -4,6 +4,7 @@
 `python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py), and
 `python -m tests.benchmarks slurm` many jobs on a Slurm with as many calls of sbatch (slurm.py), and
 `python -m tests.benchmarks statistics` coverage and width of intervals with other methods (statistics.py).
+`python -m tests.benchmarks samples` looks through many samples with `evalmake results` (samples.py).
 
 The same graph for each (graphs.py): N cells over N/10 config files, one model file, one report.
 Every figure is of whole processes: least / median wall time, and the most memory one of them took.
@@ -28,6 +29,7 @@ OTHERS = {
     "containers": "compare runs in containers",
     "slurm": "count calls of Slurm",
     "statistics": "simulate intervals",
+    "samples": "look through samples",
 }
 """What is measured instead of builds: a module of this package each, and what it does."""
 

@@ -67,6 +67,14 @@ def test_containers_are_measured_where_the_launcher_cannot_be_installed(tmp_path
     assert [row[:40].rstrip() for row in rows] == [f"{one:<24}{way}" for one in how for way in ways]
 
 
+def test_samples_are_looked_through() -> None:
+    """Each way to look has its row."""
+    lines = measured("samples", "--count", "200", "--bytes", "300", "--runs", "1")
+    titles = ["a text and a score", "a pattern and a field", "all, as JSON"]
+    assert [line[18:42].rstrip() for line in lines] == titles
+    assert all(line.startswith("     200 samples  ") for line in lines)
+
+
 def test_intervals_are_simulated() -> None:
     """Each kind of scores has its rows and its bars; two runs with one seed print the same."""
     lines = measured("statistics", "--runs", "5", "--seed", "3")
