@@ -60,7 +60,7 @@ def _set(workspace: Workspace, words: Words, because: str) -> None:
     """Write a new baseline of the results of some targets, of all without any."""
     from evalmake.comparison.baseline_file import check_name, find_path, write_baseline
     from evalmake.comparison.baselines import describe_reason, make_baseline
-    from evalmake.comparison.operands import side_of_targets
+    from evalmake.comparison.named_cells import cells_of_targets, side_of_cells
     from evalmake.language.diagnostic import make_error
     from evalmake.terminal.display_path import display_path
 
@@ -71,7 +71,7 @@ def _set(workspace: Workspace, words: Words, because: str) -> None:
         help = [f'`evalmake baseline update {name} --because "..."` replaces it; nothing was written']
         raise make_error("exists", f"`{display_path(path)}` exists already", span, help=help)
     with workspace.read_store() as store:
-        side = side_of_targets(workspace, store, name, targets)
+        side = side_of_cells(workspace, store, name, cells_of_targets(workspace, targets))
         reason = describe_reason(because or "set")
         made = make_baseline(name, [word.text for word in targets], [reason], side)
     write_baseline(workspace.project.path, made)
@@ -109,7 +109,7 @@ def _update(workspace: Workspace, words: Words, because: str) -> None:
     from evalmake.comparison.baseline_file import has_same_results, read_baseline, write_baseline
     from evalmake.comparison.baselines import describe_reason, make_baseline, side_of_baseline
     from evalmake.comparison.compare import compare_sides
-    from evalmake.comparison.operands import side_of_targets
+    from evalmake.comparison.named_cells import cells_of_targets, side_of_cells
     from evalmake.language.diagnostic import EvalmakeError
     from evalmake.project.command_words import Words
     from evalmake.terminal.colour_and_tty import terminal_columns
@@ -121,7 +121,7 @@ def _update(workspace: Workspace, words: Words, because: str) -> None:
     targets = Words.of(old.targets, f"baseline update {name}: its targets").targets
     with workspace.read_store() as store:
         before = side_of_baseline(workspace.project.path, store, name, span)
-        after = side_of_targets(workspace, store, "now", targets)
+        after = side_of_cells(workspace, store, "now", cells_of_targets(workspace, targets))
         made = make_baseline(name, old.targets, [*old.because, describe_reason(because)], after)
         if has_same_results(made, old):
             click.echo(f"nothing has changed: the baseline {name} is of the results that there are")

@@ -10,6 +10,7 @@ from xxhash import xxh3_128_hexdigest
 
 from evalmake.planner.action import Action
 from evalmake.planner.graph import Node
+from evalmake.project.matrix import Evaluation
 from evalmake.results import make_item_reader
 from evalmake.scoring.item import Item
 from evalmake.scoring.result import Result
@@ -144,8 +145,7 @@ def _is_usable(stored: StoredResult) -> bool:
 
 def _make_cell(stored: StoredResult, result: Result | None, store: Store, read: ReadItems) -> ComparedCell:
     cell = stored.node.evaluation
-    axes = {name: str(value) for name, value in cell.axes if name != SEED}
-    place = {EVAL: cell.eval, **axes, MODEL: cell.model.name, BENCHMARK: cell.benchmark.name}
+    place = describe_place(cell)
     identity = Identity.of_action(stored.node.action)
     if result is None:
         return ComparedCell(cell.name, place, cell.seed, identity, lack=_explain_lack(stored))
@@ -158,6 +158,12 @@ def _make_cell(stored: StoredResult, result: Result | None, store: Store, read: 
         read_items=partial(read, result.action, result.attempt),
         read_samples=make_sample_reader(store, result.action, result.attempt),
     )
+
+
+def describe_place(cell: Evaluation) -> dict[str, str]:
+    """Its eval, axes, model and benchmark; seeds are pooled."""
+    axes = {name: str(value) for name, value in cell.axes if name != SEED}
+    return {EVAL: cell.eval, **axes, MODEL: cell.model.name, BENCHMARK: cell.benchmark.name}
 
 
 def make_sample_reader(store: Store, action: str, attempt: int) -> ReadSamples:

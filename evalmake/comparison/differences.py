@@ -19,6 +19,13 @@ class Differences:
     own: dict[str, tuple[Change, ...]] = field(default_factory=dict)
     of_seeds: bool = False  # whether the two sides have other seeds somewhere
 
+    def grouped(self) -> dict[tuple[Change, ...], list[str]]:
+        """The labels of what differs in the same."""
+        found: dict[tuple[Change, ...], list[str]] = {}
+        for label, changes in self.own.items():
+            found.setdefault(changes, []).append(label)
+        return found
+
 
 def find_differences(pairs: Sequence[CellPair]) -> Differences:
     """Compare the definitions of each pair's first cells of one seed. Seeds are pooled, and no difference."""

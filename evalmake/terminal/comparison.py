@@ -8,7 +8,7 @@ from evalmake.comparison.compare import Comparison
 from evalmake.comparison.flips import Flip
 from evalmake.language.plural import count_of
 from evalmake.planner.digest import Change, describe_change
-from evalmake.scoring.benchmark_change import BenchmarkChange
+from evalmake.scoring.benchmark_change import SAME, BenchmarkChange
 from evalmake.scoring.numbers import count_decimals, format_number, format_percent
 from evalmake.scoring.verdict import Verdict, format_p
 from evalmake.terminal.safe_text import clean_line
@@ -81,6 +81,8 @@ def describe_count(change: BenchmarkChange) -> str:
 def explain(change: BenchmarkChange) -> list[str]:
     """Sentences on one benchmark: the verdict with its reason, wins and losses, and what a reader must know."""
     found, judgement = change.comparison, change.judgement
+    if judgement.reason == SAME:
+        return []
     told = [f"{judgement.verdict}: {judgement.reason}"]
     if judgement.size:
         told.append(_describe_size(change))
@@ -134,8 +136,9 @@ def _render_head(comparison: Comparison, columns: int | None) -> Iterator[str]:
         yield from _render_changes(differences.shared, "   ", columns)
     elif not differences.own:
         yield f"their definitions are the same{', but for the seed' if differences.of_seeds else ''}"
-    for label, changes in differences.own.items():
-        yield f"differ in, for {clean_line(label)}" if differences.shared else f"differ, for {clean_line(label)}, in"
+    for changes, labels in differences.grouped().items():
+        names = ", ".join(map(clean_line, labels))
+        yield wrap_text(f"{'differ besides' if differences.shared else 'differ'}, for {names}, in", columns)
         yield from _render_changes(changes, "   ", columns)
 
 

@@ -167,7 +167,7 @@ def _render_table(comparison: Comparison) -> str:
 def _render_reasons(comparison: Comparison) -> Iterator[str]:
     """A point for each benchmark: the reason of its verdict, and what a reader must know."""
     for one in comparison.found.changes:
-        told = [*explain(one), *comparison.notes.get(one.benchmark, ())]
+        told = [*(explain(one) or [one.judgement.reason]), *comparison.notes.get(one.benchmark, ())]
         yield f"- {_escape(one.benchmark)}: {_escape('; '.join(told))}."
     for letter, labels in (("A", comparison.only_before), ("B", comparison.only_after)):
         if labels:
@@ -178,10 +178,10 @@ def _render_reasons(comparison: Comparison) -> Iterator[str]:
 
 def _render_differences(comparison: Comparison) -> Iterator[str]:
     differences = comparison.differences
-    told = [("", differences.shared), *differences.own.items()]
-    for label, changes in told:
+    told = [(differences.shared, []), *differences.grouped().items()]
+    for changes, labels in told:
         for name, how in describe_changes(changes):
-            where = f"{_escape(label)}: " if label else ""
+            where = f"{_escape(', '.join(labels))}: " if labels else ""
             yield f"- {where}{_code(name)} {_code(how) if how else ''}".rstrip()
 
 
