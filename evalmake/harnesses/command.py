@@ -34,7 +34,7 @@ from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, define_key
+from evalmake.project.key_types import Block, ModelName, define_key
 from evalmake.project.matrix import Evaluation
 from evalmake.project.requirements import suggest_metric
 from evalmake.scoring.notes import CONTRADICTIONS, SAMPLE_GAPS
@@ -57,9 +57,13 @@ class CommandHarness:
             '{ accuracy = "results.json:accuracy" }',
             unset="scores.json names them",
         )
+        judge: ModelName | None = define_key(
+            None, "A model that the command asks to grade, through a gateway of its own.", "grader"
+        )
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
+    must_ask_judge: ClassVar[bool] = True
 
     def command(self, evaluation: Evaluation) -> Command:
         """Build the shell command; the benchmark's files are below `data/`."""

@@ -231,6 +231,16 @@ class RenamesJudge(Protocol):
 
 
 @runtime_checkable
+class MustAskJudge(Protocol):
+    """A harness whose program is the user's, and may ask no model, but asks its judge where the benchmark has one.
+
+    Software that evalmake knows (`HasProgram`) must ask both.
+    """
+
+    must_ask_judge: ClassVar[bool]
+
+
+@runtime_checkable
 class ReadsHub(Protocol):
     """A harness that reads data sets of the Hugging Face Hub: evalmake downloads them, as `benchmark.fetched`."""
 

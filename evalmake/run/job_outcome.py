@@ -13,7 +13,7 @@ from typing import Any
 from evalmake.harnesses.log_errors import read_last_error
 from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import JobState
-from evalmake.plugin_api.harness import HasProgram, Outcome
+from evalmake.plugin_api.harness import HasProgram, MustAskJudge, Outcome
 from evalmake.project.adapter import merge_adapters
 from evalmake.project.references import find_judge
 from evalmake.run.failure_advice import Refusal
@@ -120,18 +120,20 @@ def add_usage(outcome: Outcome, usages: Mapping[str, Mapping[str, Any]], asked: 
 def _find_silence(job_builder: JobBuilder, task: Task, usage: Mapping[str, float]) -> str:
     """The error of a score for which other software asked no model, or no judge, unless that is allowed.
 
-    A program of the user's own may score what is there already: a note says that it asked nobody.
+    A program of the user's own may score what is there already: a note says that it asked no model.
     """
     cell = task.node.evaluation
     adapter = merge_adapters(cell.model.block.adapter, cell.benchmark.block.adapter, cell.variant.block.adapter)
     harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
-    if adapter.get("requests") == "any" or not isinstance(harness, HasProgram):
+    is_software = isinstance(harness, HasProgram)
+    if adapter.get("requests") == "any" or not (is_software or isinstance(harness, MustAskJudge)):
         return ""
     judge = find_judge(job_builder.project, cell.benchmark)
-    silent = "model" if not usage.get("requests") else "judge" if judge and not usage.get("judge_requests") else ""
+    silent = "model" if is_software and not usage.get("requests") else ""
+    silent = silent or ("judge" if judge and not usage.get("judge_requests") else "")
     why = {
         "model": "its harness has a cache of its own, or asked another server",
-        "judge": "its harness asked another judge, or none",
+        "judge": f"its {'harness' if is_software else 'program'} asked another judge, or none",
     }
     accept = "(`adapter = { requests = any }` accepts that)"
     return f"it sent its {silent} no request: {why[silent]} {accept}" if silent else ""

@@ -73,6 +73,29 @@ def test_mock_and_native_in_an_image(contained: Contained) -> None:
     contained.clean()
 
 
+JUDGED = """\
+said = ask("hello")
+os.environ["EVALMAKE_API_KEY"] = os.environ["EVALMAKE_JUDGE_API_KEY"]
+os.environ["EVALMAKE_MODEL_URL"] = os.environ["EVALMAKE_JUDGE_URL"]
+leave("scores.json", {"correct": float(said == ask("grade") == "you said hello")})
+"""
+
+
+def test_a_judge_of_a_program_in_an_image(contained: Contained) -> None:
+    """A program in a container reaches its judge by an address and a token of its own; each is counted."""
+    upstream = Upstream(lambda seen: [http_reply(chat_completion("you said hello"))])
+    contained.asks(JUDGED, model=f'endpoint = "{upstream.url}"\n    name     = "m"')
+    contained.edit("    harness = command\n", "    harness = command\n    judge   = grader\n")
+    contained.edit("model subject {", f'model grader {{ endpoint = "{upstream.url}", name = "m" }}\nmodel subject {{')
+    ended = contained.run()
+    assert ended.status == 0, ended.text
+    assert contained.scores() == {"asked": [1.0]}
+    [attempt] = contained.attempts()
+    for folder in ("gateway", "gateway-judge"):
+        assert json.loads(contained.output(attempt, f"{folder}/usage.json"))["requests"] == 1
+    contained.clean()
+
+
 def test_kill_and_adoption(contained: Contained) -> None:
     """The containers of a killed build go on, are found again, and run once."""
     contained.asks(WAITING + SCORED, eval="seed in 1..2")

@@ -77,19 +77,21 @@ def test_cells(place: str, seeds: int, request: pytest.FixtureRequest, serve: Ca
 
 
 JUDGED = """\
-benchmark graded {{
+benchmark graded {
     harness = native
     files   = file("sums.jsonl")
-    prompt  = "{{question}}"
-    target  = "{{answer}}"
+    prompt  = "{question}"
+    target  = "{answer}"
     scorer  = judge
     judge   = grader
-}}
+}
+"""
+GRADED = f"""\
 eval graded {{
     model     = subject
     benchmark = graded
     executor  = cluster
-    {room}
+    {ROOM}
 }}
 """
 
@@ -104,7 +106,7 @@ def test_judge(either: Clustered) -> None:
     upstream = Upstream(graded)
     grader = model(upstream.url.removesuffix("/v1"), "grader").replace('"mock"', '"grader"')
     either.sums(4)
-    either.evalfile(either.executor(), model(upstream.url.removesuffix("/v1")), grader, JUDGED.format(room=ROOM))
+    either.evalfile(either.executor(), model(upstream.url.removesuffix("/v1")), grader, JUDGED, GRADED)
     ended = either.run()
     assert ended.status == 0, ended.text
     assert either.scores() == {"graded": [1.0]}
@@ -113,6 +115,45 @@ def test_judge(either: Clustered) -> None:
     [attempt] = either.attempts()
     for folder in ("gateway", "gateway-judge"):
         assert json.loads(either.output(attempt, f"{folder}/usage.json"))["requests"] == 4
+    either.clean()
+
+
+PIPELINE = """\
+import json, os, urllib.request
+
+def ask(role, key):
+    body = {"model": os.environ[f"EVALMAKE_{role}_NAME"], "messages": [{"role": "user", "content": "hello"}]}
+    head = {"Authorization": "Bearer " + os.environ[key], "Content-Type": "application/json"}
+    url = os.environ[f"EVALMAKE_{role}_URL"] + "/chat/completions"
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), head)) as reply:
+        return json.load(reply)["choices"][0]["message"]["content"]
+
+said = [ask("MODEL", "EVALMAKE_API_KEY"), ask("JUDGE", "EVALMAKE_JUDGE_API_KEY")]
+with open(os.environ["EVALMAKE_OUT"] + "/scores.json", "w") as file:
+    json.dump({"correct": float(said == ["7", "GRADE: 1"])}, file)
+"""
+PIPED = """\
+benchmark graded {
+    harness = command
+    files   = file("job.py")
+    run     = "python3 data/job.py"
+    judge   = grader
+}
+"""
+
+
+def test_judge_of_a_program(either: Clustered) -> None:
+    """A program of one's own reaches its judge by a sidecar of its own."""
+    upstream = Upstream(graded)
+    grader = model(upstream.url.removesuffix("/v1"), "grader").replace('"mock"', '"grader"')
+    either.job(PIPELINE, "job.py")
+    either.evalfile(either.executor(), model(upstream.url.removesuffix("/v1")), grader, PIPED, GRADED)
+    ended = either.run()
+    assert ended.status == 0, ended.text
+    assert either.scores() == {"graded": [1.0]}
+    [attempt] = either.attempts()
+    for folder in ("gateway", "gateway-judge"):
+        assert json.loads(either.output(attempt, f"{folder}/usage.json"))["requests"] == 1
     either.clean()
 
 
