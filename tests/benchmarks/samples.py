@@ -36,7 +36,7 @@ echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json
 """
 WORDS = ("the", "of", "Paris", "London", "because", "therefore", "we", "compute", "sum", "x = 3", "\n", "answer")
 COMMANDS = {
-    "a text and a score": ("--where", 'score < 0.5 and "Paris London" in reply', "--limit", "10"),
+    "a text and a score": ("--where", 'score < 0.5 and "Paris London" in reply', "--json"),
     "a pattern and a field": ("--where", 'record.level == 3 and reply matches "Paris.*London"', "--json"),
     "all, as JSON": ("--json",),
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from evalmake.harnesses.samples import Row, write_samples
 from tests.support.projects import Project, check_golden
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -318,3 +319,18 @@ def test_damaged_samples_are_told(ran: Project) -> None:
     assert "Porto" not in said.stdout
     shutil.rmtree(ran.root / ".evalmake/store")
     assert ran.run("results", "--samples", status=2).stderr.startswith("no samples on record: grid/small/1")
+
+
+def test_samples_of_other_harnesses_have_what_they_record(ran: Project) -> None:
+    """What lm-eval, Inspect and NVIDIA's harnesses leave has no prompt and no record: such fields are empty."""
+    rows = [Row("a", "1", {"accuracy": 1.0}, target=["x", "y"], reply="x"), Row("a", "1", {}, 2, "HTTP status 500")]
+    write_samples(ran.root / "rows.jsonl", rows)
+    ran.run("-B", "grid/small/1")
+    words = ("--columns", "id,repetition,score,prompt,target,reply,reasoning,tags,weight,tokens_in,error")
+    first, second = json.loads(ran.run("results", "grid/small/1", "--samples", "--json", *words).stdout)
+    assert list(first.values()) == ["a", 1, 1.0, None, ["x", "y"], "x", None, [], 1.0, None, None]
+    assert list(second.values()) == ["a", 2, None, None, None, None, None, [], 1.0, None, "HTTP status 500"]
+    shown = ran.run("results", "grid/small/1", "--sample", "a").stdout
+    assert shown.count("grid/small/1, sample a") == 2
+    assert "  repetition  2\n" in shown
+    assert "Prompt" not in shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -81,11 +80,10 @@ def test_fields_have_parts_and_texts_escapes() -> None:
     ],
     ids=lambda text: text[:10].replace("\0", "NUL"),
 )
-def test_no_text_takes_long(text: str) -> None:
-    """Whatever stands there, nothing but a diagnostic comes, and soon."""
-    start = time.process_time()
-    refusal(text)
-    assert time.process_time() - start < 5
+def test_no_text_is_too_much(text: str) -> None:
+    """However long or deep, it is an expression, or a diagnostic says why not; no other exception comes."""
+    said = refusal(text)
+    assert said == "" or "[bad-filter]" in said or "[unknown-field]" in said
 
 
 def test_depth_is_bounded() -> None:
