@@ -41,6 +41,7 @@ TOPICS = [
     "gateway-and-cache",
     "secrets",
     "scores-and-intervals",
+    "comparing",
     "harnesses",
     "native",
     "data",

@@ -83,7 +83,7 @@ def judge_change(
     if found.significant and gain > 0:
         return Judgement(Verdict.IMPROVEMENT, f"better: {_describe_p(found, confidence)}")
     if found.significant and not is_kept:
-        beyond = f", and a loss of no more than {format_given(allowed)} is not shown" if allowed else ""
+        beyond = f", and the loss may exceed the margin of {format_given(allowed)}" if allowed else ""
         return Judgement(Verdict.REGRESSION, f"worse: {_describe_p(found, confidence)}{beyond}")
     if is_kept:
         shown = "a difference is shown, and " if found.significant else ""

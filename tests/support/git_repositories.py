@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-_WHO = {
+WHO = {
     f"GIT_{role}_{what}": "Ada" if what == "NAME" else "ada@example.org"
     for role in ("AUTHOR", "COMMITTER")
     for what in ("NAME", "EMAIL")
@@ -15,7 +15,7 @@ _WHO = {
 
 def git(folder: Path, *words: str) -> str:
     """What git prints."""
-    env = {**os.environ, **_WHO, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    env = {**os.environ, **WHO, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
     done = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -15,6 +15,7 @@ from evalmake.language import tree
 from evalmake.language.formatter import format_source
 from evalmake.language.parser import parse
 from evalmake.language.source import Source
+from tests.support.git_repositories import WHO
 from tests.support.pages import PACKAGE
 from tests.support.projects import Project
 
@@ -142,7 +143,7 @@ class Session:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.project.root,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, **WHO, "PATH": path},
             capture_output=True,
             text=True,
             timeout=120,
