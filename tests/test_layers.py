@@ -85,6 +85,7 @@ ADDRESSES = {
     "referencing": ("harnesses.native.json_schema",),
     "math_verify": ("harnesses.native.answers.mathematics",),
     "pyarrow": ("harnesses.native",),
+    "duckdb": ("harnesses.native.sql_query",),
     "pandas": ("api",),
     "keyring": ("run.secrets",),
     "securesystemslib": ("signatures",),

@@ -94,11 +94,15 @@ class Program:
 
 
 class DataError(NamedTuple):
-    """An error in a data file: a message that begins with `PATH:LINE: `, the benchmark's key it contradicts, a cure."""
+    """An error in a data file: a message that begins with `PATH:LINE: `, the benchmark's key it contradicts, a cure.
+
+    `place` says where in the text of the key: the first character, and how many.
+    """
 
     key: str
     message: str
     help: str = ""
+    place: tuple[int, int] | None = None
 
 
 class DataNote(NamedTuple):

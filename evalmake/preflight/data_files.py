@@ -14,6 +14,7 @@ from pathlib import Path
 from evalmake import __version__
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import Diagnostics, Severity, make_diagnostic
+from evalmake.language.text_place import find_in_text
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import ChecksData, DataError, DataNote
 from evalmake.preflight.context import BuildContext, first_of_each
@@ -122,11 +123,15 @@ def _report(benchmark: Declaration, errors: list[DataError], diagnostics: Diagno
         messages = [error.message for error in errors if error.key == key]
         helps = [error.help for error in errors if error.key == key and error.help]
         place = benchmark.fields.spans.get((key,))
+        span = place.value if place else benchmark.span
+        inner = next((error.place for error in errors if error.key == key), None)
+        if inner is not None:
+            span = find_in_text(span, str(getattr(benchmark.settings, key, "")), *inner)
         rest = len(messages) - _SHOWN
         diagnostics.error(
             "bad-data",
             messages[0],
-            place.value if place else benchmark.span,
+            span,
             about=f"benchmark {benchmark.name}",
             notes=[*messages[1:_SHOWN], *([f"and {rest} more errors of this kind"] if rest > 0 else [])],
             help=helps[:1],

@@ -230,3 +230,18 @@ def test_evidence_of_cached_data_loads(project: Project, hub: StandInHub) -> Non
     project.run()
     assert any(path.suffix == ".parquet" for path in (project.root / "evidence" / "sources").rglob("*"))
     project.run("verify", "evidence", "--key", "audit.pub", env=NOWHERE)
+
+
+def test_a_query_of_a_data_set(project: Project, hub: StandInHub) -> None:
+    """`sql` queries the files of a data set as one table; before they are here, its own mistakes are told."""
+    pytest.importorskip("duckdb")
+    sql = '    split   = "test"\n    sql     = "select * from data where level >= 1 order by level limit 2"\n'
+    pin(project, split=sql)
+    assert "to download" in project.run("-n").stdout
+    project.run()
+    assert asked(project) == ["What is 1 + 2?", "What is 2 + 2?"]
+    pin(project, split=sql.replace("where level", "where stage"))
+    assert 'Referenced column "stage" not found' in project.run("-n", status=2).stderr
+    hub.files.clear()
+    pin(project, split=sql.replace("test", "train").replace("where level", "where random()"))
+    assert "`random()` gives something else each time" in project.run("-n", status=2).stderr

@@ -19,6 +19,7 @@ from evalmake.harnesses.native.check_types import (
 )
 from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.hub_checks import find_bad_dataset, find_unused_dataset_keys
+from evalmake.harnesses.native.sql_checks import check_sql
 from evalmake.harnesses.native.template import find_field_in_pattern, is_template
 from evalmake.harnesses.native.tools import find_tools_mistake
 from evalmake.language.diagnostic import Diagnostics
@@ -99,6 +100,7 @@ def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
             about=about,
             help=[help_] if help_ else [],
         )
+    check_sql(benchmark, found)
 
 
 def scorers_of(settings: Any) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def check_data(data: Mapping[str, Any], api: str, limit: int | None = None) -> l
 
 
 def _convert_mistakes(error: TaskError, key: str) -> list[DataError]:
-    return [DataError(one.key or key, one.message, one.help) for one in error.mistakes]
+    return [DataError(one.key or key, one.message, one.help, one.place) for one in error.mistakes]
 
 
 def _find_high_limit(items: Sequence[Item], limit: int | None) -> Iterator[DataNote]:

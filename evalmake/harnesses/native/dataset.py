@@ -39,7 +39,7 @@ def read_files(folder: Path, names: Sequence[str], paths: Mapping[str, str] | No
     for file in names:
         name = (paths or {}).get(file, file)
         for place, value in _read_rows(folder / file, name):
-            if isinstance(value, _BadRecord):
+            if isinstance(value, BadRecord):
                 mistakes.append(f"{name}{place}: {value.message}")
             elif not isinstance(value, dict):
                 mistakes.append(f"{name}{place}: a record is an object, but this is {_type_name(value)}")
@@ -53,7 +53,9 @@ def read_files(folder: Path, names: Sequence[str], paths: Mapping[str, str] | No
 
 
 @dataclass(frozen=True, slots=True)
-class _BadRecord:
+class BadRecord:
+    """Stands for what is no record."""
+
     message: str
 
 
@@ -88,12 +90,12 @@ def _read_text(path: Path, name: str) -> str:
 
 def _read_json_lines(text: str) -> Iterator[Row]:
     if whole := _describe_whole_json(text):
-        yield ":1", _BadRecord(whole)
+        yield ":1", BadRecord(whole)
         return
     # Not splitlines(): JSON strings may hold U+2028 and other line ends of Unicode.
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield f":{number}", _parse_record(line)
+            yield f":{number}", parse_record(line)
 
 
 def _describe_whole_json(text: str) -> str:
@@ -110,13 +112,14 @@ def _describe_whole_json(text: str) -> str:
     return "it is a JSON list: end its name in .json" if value and all(isinstance(one, dict) for one in value) else ""
 
 
-def _parse_record(line: str) -> object:
+def parse_record(line: str) -> object:
+    """The value of a text of JSON; a BadRecord where it is none."""
     try:
         return strict_loads(line)
     except json.JSONDecodeError as error:
-        return _BadRecord(f"not JSON: {error.msg} at column {error.colno}")
+        return BadRecord(f"not JSON: {error.msg} at column {error.colno}")
     except ValueError as error:
-        return _BadRecord(f"not JSON: {error}")
+        return BadRecord(f"not JSON: {error}")
 
 
 def _read_json(text: str) -> Iterator[Row]:
@@ -124,7 +127,7 @@ def _read_json(text: str) -> Iterator[Row]:
         value, faults = loads_with_faults(text)
     except json.JSONDecodeError as error:
         hint = "; JSON Lines go in a .jsonl file" if error.msg == "Extra data" else ""
-        return iter([(f":{error.lineno}", _BadRecord(f"not JSON: {error.msg}{hint}"))])
+        return iter([(f":{error.lineno}", BadRecord(f"not JSON: {error.msg}{hint}"))])
     if isinstance(value, dict):
         lists = [one for one in value.values() if isinstance(one, list)]
         value = lists[0] if len(lists) == 1 else None
@@ -132,18 +135,18 @@ def _read_json(text: str) -> Iterator[Row]:
         message = (
             f"not JSON: {faults[0].message}" if faults else "expected a list of objects, or an object with one list"
         )
-        return iter([("", _BadRecord(message))])
+        return iter([("", BadRecord(message))])
     return ((f": item {number}", _refuse_faults(one) if faults else one) for number, one in enumerate(value, 1))
 
 
 def _refuse_faults(value: object) -> object:
     fault = find_fault(value)
-    return _BadRecord(f"not JSON: {fault.message}") if fault else value
+    return BadRecord(f"not JSON: {fault.message}") if fault else value
 
 
 def _read_csv(text: str, suffix: str) -> Iterator[Row]:
     if other := describe_other_delimiter(text.split("\n", 2)[:2], suffix):
-        yield ":1", _BadRecord(other)
+        yield ":1", BadRecord(other)
         return
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=DELIMITERS[suffix], strict=True)
@@ -155,14 +158,14 @@ def _read_csv(text: str, suffix: str) -> Iterator[Row]:
             if not header:
                 header = row
                 if len(set(header)) < len(header):
-                    yield ":1", _BadRecord("two columns have the same name")
+                    yield ":1", BadRecord("two columns have the same name")
             elif len(row) != len(header):
                 message = f"{len(row)} fields, but the header has {len(header)}"
-                yield f":{reader.line_num}", _BadRecord(message)
+                yield f":{reader.line_num}", BadRecord(message)
             else:
                 yield f":{reader.line_num}", dict(zip(header, row, strict=True))
     except csv.Error as error:
-        yield f":{reader.line_num}", _BadRecord(f"not CSV: {error}")
+        yield f":{reader.line_num}", BadRecord(f"not CSV: {error}")
 
 
 def _read_parquet(path: Path, name: str) -> Iterator[Row]:
@@ -176,7 +179,7 @@ def _read_parquet(path: Path, name: str) -> Iterator[Row]:
         raise TaskError(f"{name}: {str(error).splitlines()[0]}") from None
     for number, row in enumerate(table.to_pylist(), 1):
         # Through JSON: dates and decimals become text, as in the other formats.
-        yield f": row {number}", _parse_record(json.dumps(row, default=str))
+        yield f": row {number}", parse_record(json.dumps(row, default=str))
 
 
 def _type_name(value: object) -> str:

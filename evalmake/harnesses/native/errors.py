@@ -8,11 +8,15 @@ from evalmake.scoring.unscored_causes import CauseKind, find_kind_of_status
 
 
 class Mistake(NamedTuple):
-    """One mistake in a task or its data: what is wrong, the key that it concerns, and what to do."""
+    """One mistake in a task or its data: what is wrong, the key that it concerns, and what to do.
+
+    `place` is where in the text of the key: the first character, and how many.
+    """
 
     message: str
     key: str = ""
     help: str = ""
+    place: tuple[int, int] | None = None
 
 
 class TaskError(Exception):

@@ -98,6 +98,12 @@ class NativeHarness:
             '{ question = "problem", answer = "solution.final" }',
             type="map of texts",
         )
+        sql: str | None = define_key(
+            None,
+            "A query of the table `data`, which holds the records of the files: its rows are asked in their place.",
+            '"select * from data where level >= 3"',
+            unset="the records of the files",
+        )
         where: str | None = define_key(
             None,
             "Which records of `files` and `examples` are used: fields compared with values, joined by `and`.",
@@ -194,6 +200,10 @@ class NativeHarness:
         scorers = checks.scorers_of(settings)
         if "math" in scorers or checks.has_record_scorer(settings):
             found["math-verify"] = find_version()
+        if settings.sql is not None:
+            from evalmake.harnesses.native.sql_query import find_version as find_duckdb_version
+
+            found["duckdb"] = find_duckdb_version()
         if settings.normalize == ():
             found["normalize"] = "nothing"  # an empty list counts as left out
         # The key that version 0.1.0 had; with its default, results of scorers that have not changed stay valid.
@@ -209,9 +219,9 @@ class NativeHarness:
         """The keys by which records name pictures and clips, as JSON."""
         settings = benchmark.settings
         assert isinstance(settings, NativeHarness.Settings)
-        keys = {key: getattr(settings, key) for key in ("messages", "image", "audio", "where", "fields")}
+        keys = {key: getattr(settings, key) for key in ("messages", "image", "audio", "sql", "where", "fields")}
         given = {key: value for key, value in keys.items() if value}
-        return json.dumps(given, ensure_ascii=False) if given.keys() - {"where", "fields"} else ""
+        return json.dumps(given, ensure_ascii=False) if given.keys() - {"sql", "where", "fields"} else ""
 
     @staticmethod
     def find_named_files(benchmark: Declaration, file: Path) -> list[str]:

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.harnesses.native.conversation import Message, list_parts, read_messages
-from evalmake.harnesses.native.dataset import Record, read_files
+from evalmake.harnesses.native.dataset import Record
 from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import dump_sorted
 from evalmake.harnesses.native.media import MediaFolder, list_named_files, make_part, names_file
 from evalmake.harnesses.native.record_filter import filter_records
-from evalmake.harnesses.native.records import rename_fields
+from evalmake.harnesses.native.records import read_source, rename_fields
 from evalmake.harnesses.native.task_file import Task, make_task
 from evalmake.harnesses.native.template import MissingFieldError, Template, blame_key, lookup
 from evalmake.harnesses.native.tools import read_tools
 
 MEDIA_KEYS = ("image", "audio")
-_ASKS_NOTHING = {"files": ["-"], "target": "-"}
-"""What a task needs beside the keys that name files."""
+_ASKS_NOTHING = {"target": "-"}
+"""What a task needs beside its data and the keys that name files."""
 
 
 def read_conversation(task: Task, system: str | None, record: Record) -> tuple[Message, ...]:
@@ -77,8 +77,12 @@ def find_named_files(keys: Mapping[str, Any], file: Path) -> list[str]:
     if not (keys.keys() & {*MEDIA_KEYS}) and not _may_name_files(file):
         return []
     try:
-        task = make_task("task", Path(), {"prompt": None if "messages" in keys else "-", **_ASKS_NOTHING, **keys})
-        records = rename_fields(read_files(Path(), [str(file)]), task.fields, strict=False)
+        task = make_task(
+            "task",
+            Path(),
+            {**_ASKS_NOTHING, "files": [str(file)], "prompt": None if "messages" in keys else "-", **keys},
+        )
+        records = rename_fields(read_source(task), task.fields, strict=False)
         if task.where:
             records = filter_records(records, task.where)
     except TaskError:

@@ -14,7 +14,16 @@ from evalmake.harnesses.native.template import blame_key, has_field, lookup
 
 def read_records(task: Task) -> list[Record]:
     """All records of the task's files; TaskError with a line for each that cannot be read, or lacks a field."""
-    return rename_fields(read_files(task.folder, task.files, task.paths), task.fields)
+    return rename_fields(read_source(task), task.fields)
+
+
+def read_source(task: Task) -> list[Record]:
+    """The records of the task's files, or what `sql` makes of them."""
+    if task.sql is None:
+        return read_files(task.folder, task.files, task.paths)
+    from evalmake.harnesses.native.sql_query import query_records
+
+    return query_records(task.folder, task.files, task.paths, task.sql)
 
 
 def rename_fields(records: Sequence[Record], fields: Mapping[str, str], strict: bool = True) -> list[Record]:

@@ -38,6 +38,8 @@ class Task:
     files: tuple[str, ...]
     fields: Mapping[str, str]
     """New names of fields, each with the path of the old one."""
+    sql: str | None
+    """The query that makes the records of those of the files."""
     where: tuple[Comparison, ...]
     prompt: Template
     """Without parts where the records have `messages`."""
@@ -150,6 +152,7 @@ class _Reader:
             folder=folder,
             files=self.files(),
             fields=self.texts("fields"),
+            sql=self.text("sql"),
             where=self.where(),
             prompt=self.template("prompt", required=self.data.get("messages") is None) or Template(()),
             messages=self.field("messages"),
