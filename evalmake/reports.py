@@ -19,6 +19,7 @@ from evalmake.planner.report_identity import METHODS, report_identity
 from evalmake.planner.staleness import Reason, find_valid_records
 from evalmake.project.column_groups import list_groups
 from evalmake.project.key_types import Block
+from evalmake.project.report_rows import find_baseline
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file, write_signature_file
 from evalmake.run.secrets import Secrets
@@ -175,7 +176,7 @@ def collect_report_results(
         block.rows,
         block.column,
         workspace.project.settings.confidence,
-        block.compare or "",
+        find_baseline(block, workspace.project.evals.values()),
         make_item_reader(store.folder),
         make_fact_reader(store),
     )

@@ -103,7 +103,8 @@ class MarkdownExporter:
         table = results.table()
         blocks = [f"# {escape(results.title)}", _render_summary(results)]
         if table.cells:
-            blocks += [_render_scores(results, table), _render_metrics(results.results)]
+            blocks += [_render_scores(results, table)]
+            blocks += [] if results.is_by_metric else [_render_metrics(results.results)]
             blocks += [notes] if (notes := _render_score_notes(table)) else []
         blocks += _render_section(f"Compared with {escape(results.compare)}", _render_comparisons(results))
         blocks += _render_section("Gates", "\n".join(map(_render_gate, results.gates)))

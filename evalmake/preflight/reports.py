@@ -13,6 +13,7 @@ from evalmake.preflight.secrets import find_span_of_key
 from evalmake.project.column_groups import list_groups
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
+from evalmake.project.report_rows import find_baseline
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file
 from evalmake.run.signers import find_signer_of_key
 
@@ -64,11 +65,10 @@ def check_report_baselines(context: GraphContext, diagnostics: Diagnostics) -> N
     """A report compares with one of its own rows, which only an override may take out."""
     for name, node in context.graph.reports.items():
         block = node.declaration.block
-        baseline, rows = block.compare, block.rows
+        baseline = find_baseline(block, context.project.evals.values())
         if not baseline or context.project.overrides:
             continue
-        cells = [one.evaluation for one in node.nodes]
-        names = {cell.eval if rows == "eval" else getattr(cell, rows).name for cell in cells}
+        names = {_find_coordinate(one.evaluation, block.rows) for one in node.nodes}
         if baseline not in names:
             diagnostics.error(
                 "unknown-word",

@@ -65,6 +65,15 @@ def to_word(value: object) -> object:
     raise PydanticCustomError("word_type", "a name")
 
 
+def spell_row(value: object) -> str:
+    """The name of a row for a value of an axis."""
+    return str(value).lower() if isinstance(value, bool) else "none" if value is None else str(value)
+
+
+def _to_row(value: object) -> object:
+    return spell_row(value) if isinstance(value, str | int | float) else to_word(value)
+
+
 def to_target(value: object) -> object:
     """The text of a target: a name, or the path of a cell, which needs quotes as its `/` is in no name."""
     return value if isinstance(value, str) and "/" in value else to_word(value)
@@ -205,6 +214,7 @@ PlainGroups = Annotated[Any, BeforeValidator(read_groups), BeforeValidator(refus
 Sections = Annotated[Any, BeforeValidator(read_sections)]
 FolderName = Annotated[str | None, BeforeValidator(_to_folder_name)]
 Word = Annotated[str, BeforeValidator(to_word)]
+RowName = Annotated[str, BeforeValidator(_to_row)]
 Targets = Annotated[tuple[Annotated[str, BeforeValidator(to_target)], ...], BeforeValidator(to_tuple)]
 Real = Annotated[float, BeforeValidator(_to_float)]
 Count = Annotated[int, Field(ge=1)]

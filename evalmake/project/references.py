@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from pydantic import BaseModel
 
@@ -18,10 +18,7 @@ from evalmake.project.inheritance import ParsedDeclaration
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.project import Project
 from evalmake.project.report_columns import check_groups, check_sections
-from evalmake.project.schema import AXIS_KEYS
-
-_ROWS = ("model", "benchmark", "eval")
-"""What rows can stand for that are compared by their names."""
+from evalmake.project.report_rows import NAMED_ROWS, check_axis_baseline, check_coordinates, report_unnamed_baseline
 
 
 def check_references(
@@ -41,7 +38,7 @@ def check_references(
     keys = (axis.key for declaration in project.evals.values() for axis in declaration.axes if not axis.is_core)
     axes = tuple(dict.fromkeys(keys))
     for report in project.reports.values():
-        _check_coordinates(report, axes, diagnostics)
+        check_coordinates(report, axes, diagnostics)
         _check_baseline(report, project, parsed, diagnostics)
         check_groups(report, project, diagnostics)
         check_sections(report, project, diagnostics)
@@ -53,23 +50,6 @@ def check_references(
                     report_unknown_name(project, key, value, span, about, diagnostics, parsed)
 
 
-def _check_coordinates(report: Declaration, axes: Iterable[str], diagnostics: Diagnostics) -> None:
-    """Check a report's `rows` and `column`."""
-    names = ("model", "benchmark", "eval", "metric", *AXIS_KEYS[2:], "tag", *axes)
-    for key in ("rows", "column"):
-        value = getattr(report.block, key)
-        if value not in names:
-            meant = closest_name(value, names)
-            diagnostics.error(
-                "unknown-word",
-                f"`{key}` cannot be `{value}`",
-                report.fields.spans[key,].value,
-                about=f"report {report.name}",
-                notes=[f"it can be {', '.join(names)}"],
-                help=[f"did you mean `{meant}`?"] if meant else [],
-            )
-
-
 def _check_baseline(
     report: Declaration, project: Project, parsed: Mapping[tuple[str, str], ParsedDeclaration], diagnostics: Diagnostics
 ) -> None:
@@ -78,16 +58,11 @@ def _check_baseline(
     if name is None:
         return
     span = report.fields.spans["compare",].value
-    if rows not in _ROWS:
-        diagnostics.error(
-            "bad-value",
-            "`compare` takes the name of a row, but these rows have none",
-            span,
-            about=about,
-            also=[(report.fields.spans["rows",].value, "the rows")],
-            help=["use `rows = model`, `benchmark` or `eval`"],
-        )
-    elif name not in project.of(rows) and (of := next((one for one in _ROWS if name in project.of(one)), "")):
+    if rows not in NAMED_ROWS:
+        check_axis_baseline(report, project.evals.values(), diagnostics)
+    elif not isinstance(report.fields.values["compare"], Symbol):
+        report_unnamed_baseline(report, diagnostics)
+    elif name not in project.of(rows) and (of := next((one for one in NAMED_ROWS if name in project.of(one)), "")):
         diagnostics.error(
             "unknown-name",
             f"no {rows} is named `{name}`, so the report has no such row",

@@ -27,6 +27,7 @@ from evalmake.project.key_types import (
     Rate,
     Real,
     Reference,
+    RowName,
     Sections,
     SigningKeys,
     Targets,
@@ -357,8 +358,11 @@ class Report(Block):
     path: str = define_key(..., "The file to write, relative to the Evalfile.", '"reports/scorecard.md"')
     rows: Word = define_key("model", "What each row stands for.", "benchmark", type=_COORDINATES)
     column: Word = define_key("benchmark", "What each column stands for.", "model", type=_COORDINATES)
-    compare: Word | None = define_key(
-        None, "The row that every other row is compared with.", "baseline", type="name of a row"
+    compare: RowName | None = define_key(
+        None,
+        "The row that every other row is compared with.",
+        "baseline",
+        type="name of a row, or a value of the axis that rows stand for",
     )
     average: ColumnGroups = define_key(
         False,

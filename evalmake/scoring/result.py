@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.score import Score
@@ -41,7 +41,7 @@ class Result:
     facts: Mapping[str, str] = field(default_factory=dict)  # texts of its record
     seeds: tuple[int, int] = (1, 1)  # of its cell: how many have a result, of how many
     kind: MetricKind = UNKNOWN_KIND  # scale and direction of the headline metric
-    tag: str = UNTAGGED  # if only its samples with this tag are told
+    tag: str = ""  # if only its samples with this tag are told; empty for all of them
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""
@@ -50,9 +50,20 @@ class Result:
     def coordinate(self, axis: str) -> str:
         """The value on an axis, or the model, benchmark, eval, metric or seed; "-" if it has none."""
         value = dict(self.axes).get(axis, "-")
-        if axis in (*FIELDS, "seed", "tag"):
+        if axis in (*FIELDS, "seed"):
             value = getattr(self, axis)
+        if axis == "tag":
+            value = self.tag or UNTAGGED
         return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def divide_by_metric(results: Iterable[Result]) -> list[Result]:
+    """Each result once for each of its metrics, the headline first; scale and direction are stated of that alone."""
+    return [
+        result if metric == result.metric else replace(result, metric=metric, kind=UNKNOWN_KIND)
+        for result in results
+        for metric in dict.fromkeys((result.metric, *(score.metric for score in result.scores)))
+    ]
 
 
 SECONDS_ON = "seconds_on_"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,7 +13,15 @@ from evalmake.scoring.group_average import Column, average_group, find_group_col
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
 from evalmake.scoring.notes import Note, find_notes
-from evalmake.scoring.result import FIELDS, SECONDS_ON, Result, Scalar, distinct_runs, machine_seconds
+from evalmake.scoring.result import (
+    FIELDS,
+    SECONDS_ON,
+    Result,
+    Scalar,
+    distinct_runs,
+    divide_by_metric,
+    machine_seconds,
+)
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
 from evalmake.scoring.row_settings import find_differences, find_unlike_rows
 from evalmake.scoring.sample_counts import asks_all_once
@@ -103,7 +111,7 @@ class ResultSet:
 
     def collect_notes(self) -> dict[str, tuple[Note, ...]]:
         """The notes on each result's headline, by its name: its own, and those of its cell on several results."""
-        if self.is_tagged:
+        if self.is_tagged or self.is_by_metric:
             return replace(self, rows="model", column="benchmark").collect_notes()
         cells, found = self.table().cells, {}
         for place, results in self._groups().items():
@@ -132,14 +140,19 @@ class ResultSet:
         return Run(result.scores, partial(self._read_items_of, result), result.harness, distinct)
 
     def _read_items_of(self, result: Result) -> Sequence[Item] | None:
-        """The items of a result; of one that was divided by tags, those with its tag."""
+        """The items of a result; of a part that was divided off by a tag, those with this tag."""
         items = self.read_items(result)
-        return choose_tagged(items, result.tag) if self.is_tagged and items and _has_tags(items) else items
+        return choose_tagged(items, result.tag) if result.tag else items
 
     @property
     def is_tagged(self) -> bool:
         """Whether its table has a row or a column for each tag."""
         return TAG in (self.rows, self.column)
+
+    @property
+    def is_by_metric(self) -> bool:
+        """Whether its table has a row or a column for each metric."""
+        return "metric" in (self.rows, self.column)
 
     def with_comparisons(self) -> ResultSet:
         """With every row's headline score against that of the row `compare`, column by column.
@@ -176,7 +189,7 @@ class ResultSet:
             return RowComparison(row, column, label, metric, note=note)
         ours, theirs = ([self.run_of(result) for result in side] for side in (results, others))
         found = compare_rows(row, column, label, metric, ours, theirs, self.confidence, results[0].kind)
-        return replace(found, differences=find_differences(results, others))
+        return replace(found, differences=find_differences(results, others, self.rows))
 
     def table(self) -> ScoreTable:
         """Pool the seeds of each (row, column) pair.
@@ -192,7 +205,7 @@ class ResultSet:
             cell = self._cell(row, column, headline, results)
             told = replace(cell.average, notes=(*cell.average.notes, *unlike.get((row, column), ())))
             cells[row, column] = replace(cell, average=told)
-            names = dict.fromkeys(score.metric for result in results for score in result.scores)
+            names = () if self.is_by_metric else _list_metrics(results)
             others += [self._cell(row, column, m, results) for m in names if m != headline]
         rows, columns = (tuple(dict.fromkeys(pair[i] for pair in groups)) for i in (0, 1))
         averages = {
@@ -242,7 +255,7 @@ class ResultSet:
 
     def _groups(self) -> dict[tuple[str, str], list[Result]]:
         rows: dict[str, list[Result]] = {}
-        for result in divide_by_tag(self.results, self.read_items) if self.is_tagged else self.results:
+        for result in self._divide_results():
             rows.setdefault(result.coordinate(self.rows), []).append(result)
         groups: dict[tuple[str, str], list[Result]] = {}
         for row, results in rows.items():
@@ -252,6 +265,11 @@ class ResultSet:
                 label = f"{row} ({apart})" if apart else row
                 groups.setdefault((label, result.coordinate(self.column)), []).append(result)
         return groups
+
+    def _divide_results(self) -> Sequence[Result]:
+        """The results; those of tables by tag or metric, divided by them."""
+        parts = divide_by_tag(self.results, self.read_items) if self.is_tagged else self.results
+        return divide_by_metric(parts) if self.is_by_metric else parts
 
     def _differing(self, results: Sequence[Result]) -> list[str]:
         """What must be added to a row's name so that only seeds are left to pool."""
@@ -269,8 +287,8 @@ class ResultSet:
         return known[1:]
 
 
-def _has_tags(items: Sequence[Item]) -> bool:
-    return any(item.tags for item in items)
+def _list_metrics(results: Iterable[Result]) -> dict[str, None]:
+    return dict.fromkeys(score.metric for result in results for score in result.scores)
 
 
 def _find_kind(metric: str, results: Sequence[Result]) -> MetricKind:

@@ -63,10 +63,13 @@ def _find_odd(values: Sequence[str]) -> list[int]:
     return [at for at, value in enumerate(values) if value != counts[0][0]]
 
 
-def find_differences(ours: Sequence[Result], theirs: Sequence[Result]) -> tuple[str, ...]:
-    """What was asked otherwise of the two: "limit 10 against 30"; a setting that one side has not is `none`."""
+def find_differences(ours: Sequence[Result], theirs: Sequence[Result], rows: str = "model") -> tuple[str, ...]:
+    """What was asked otherwise of the two: "limit 10 against 30"; a setting that one side has not is `none`.
+
+    The setting that the rows stand for is left out: their names say it.
+    """
     sides = [[result.settings for result in side] for side in (ours, theirs)]
-    names = dict.fromkeys(name for side in sides for settings in side for name in settings)
+    names = dict.fromkeys(name for side in sides for settings in side for name in settings if name != rows)
     texts = []
     for name in names:
         one, other = (", ".join(sorted({settings.get(name, "none") for settings in side})) for side in sides)

@@ -105,8 +105,8 @@ class SampleCounts:
             return
         self.counts["replies"] += 1
         finish = _FINISHES.get(str(row.get("finish_reason")))
-        if finish == "replies_calling_tools" and row.get("message") is not None:
-            return  # the scorer reads the whole reply, and so its calls
+        if finish == "replies_calling_tools" and _reads_calls(row):
+            return
         if finish and not (finish == "replies_truncated" and asks_for_one_token(request)):
             self.counts[finish] += 1
         if finish is None and ends_in_reasoning(reply):
@@ -159,3 +159,9 @@ def digest_question(row: Mapping[str, Any]) -> str:
     messages = request.get("messages")
     asked = messages[-1] if isinstance(messages, list) and messages else request.get("prompt")
     return xxh3_64_hexdigest(json.dumps([asked, row.get("target")], sort_keys=True).encode())
+
+
+def _reads_calls(row: Mapping[str, Any]) -> bool:
+    """Whether a sample's score is of its calls: of a scorer that reads the whole reply, or of a check of calls."""
+    checked = any(str(name).removeprefix("not-") == "tool-call" for name in row.get("scores") or ())
+    return checked or row.get("message") is not None

@@ -17,7 +17,8 @@ TAG = "tag"
 def divide_by_tag(results: Sequence[Result], read_items: Callable[[Result], Sequence[Item] | None]) -> list[Result]:
     """Each result once for each tag of its samples; what has none stays, as `-`.
 
-    An item with two tags counts in both. A metric that is no mean of items has no value for a tag.
+    An item with two tags counts in both. A metric that is no mean of items has no value for a tag, and one that no
+    item with the tag has, such as that of a check, is left out there.
     """
     return [part for result in results for part in _divide(result, read_items(result))]
 
@@ -38,7 +39,8 @@ def _divide(result: Result, items: Sequence[Item] | None) -> Iterator[Result]:
     tags = dict.fromkeys(tag for item in items for tag in item.tags)
     for tag in [*sorted(tags), *([UNTAGGED] if any(not item.tags for item in items) else [])]:
         chosen = choose_tagged(items, tag) or []
-        scores = tuple(_score(metric, chosen) for metric in means)
+        known = [metric for metric in means if metric == result.metric or any(metric in one.scores for one in chosen)]
+        scores = tuple(_score(metric, chosen) for metric in known)
         if result.metric not in means:
             scores = (Score(result.metric, None), *scores)
         yield replace(result, tag=tag, scores=scores)

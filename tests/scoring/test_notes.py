@@ -170,11 +170,16 @@ def test_counting_samples() -> None:
         {"id": "9", "reply": "<think>It is 7, so", "scores": {"acc": 0}, "finish_reason": "stop"},
         {"id": "10", "reply": "<think>It is 7.</think>7", "scores": {"acc": 1}, "finish_reason": "stop"},
     ]
+    # A check that a tool is called, or is not, reads the calls.
+    rows += [
+        {"id": name, "reply": "", "scores": {"passed": 1, name: 1}, "finish_reason": "tool_calls"}
+        for name in ("tool-call", "not-tool-call")
+    ]
     found = SampleCounts.of([b"no row\n", b"[1]\n", *(json.dumps(row).encode() for row in rows)])
     assert found.counts == {
-        "samples": 11,
+        "samples": 13,
         "samples_failed": 2,
-        "replies": 9,
+        "replies": 11,
         "replies_truncated": 2,
         "replies_unfinished": 1,
         "replies_empty": 1,

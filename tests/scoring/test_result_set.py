@@ -37,6 +37,17 @@ def test_seeds_are_pooled_and_nothing_else() -> None:
     ]
 
 
+def test_each_metric_can_have_a_row_or_a_column() -> None:
+    """Tables by metric show all of them, the headline first, and none is told again as another metric."""
+    runs = [result("e", "m", b, s, 0.5) for b in "ab" for s in (1, 3)]
+    assert means(runs[:2], column="metric") == {("m", "accuracy"): 0.5, ("m", "f1"): 0.25}
+    assert means(runs, rows="metric") == {(m, b): v for b in "ab" for m, v in (("accuracy", 0.5), ("f1", 0.25))}
+    by_metric = ResultSet("t", tuple(runs), (), (), "plan", column="metric")
+    assert by_metric.table().others == ()
+    assert by_metric.table().rows == ("m (benchmark=a)", "m (benchmark=b)")
+    assert by_metric.collect_notes() == replace(by_metric, column="benchmark").collect_notes()
+
+
 def test_another_axis_divides_a_row() -> None:
     """Results that differ in more than the seed are never averaged."""
     runs = [result("e", "x", "a", s, t, temperature=t) for t in (0.0, 1.0) for s in (1, 2)]

@@ -98,3 +98,28 @@ def test_notes_of_results_are_those_of_the_whole() -> None:
     tagged, plain = table("tag", "benchmark"), table("model", "benchmark")
     assert tagged.collect_notes() == plain.collect_notes()
     assert isinstance(tagged.results[0], Result)
+
+
+def test_a_metric_that_no_item_of_a_tag_has_is_left_out_there() -> None:
+    """A check that other topics have is no unscored one of this topic."""
+    items = [item._replace(scores={**item.scores, "regex": 1}) if "hard" in item.tags else item for item in ITEMS]
+    plain = table("tag", "benchmark")
+    more = Score("regex", 1.0, 0.0, scored=2, unscored=5)
+    tagged = replace(
+        plain,
+        results=(replace(plain.results[0], scores=(*plain.results[0].scores, more)),),
+        read_items=lambda _: items,
+    )
+    assert [cell.row for cell in tagged.table().others if cell.metric == "regex"] == ["art", "geo", "hard"]
+
+
+def test_a_whole_result_of_a_tagged_table_has_all_its_items() -> None:
+    """Beside the table, a run is told with the interval of all its items, tagged or not."""
+    tagged, plain = table("tag", "benchmark"), table("model", "benchmark")
+    assert tagged.estimate_scores(tagged.results[0]) == plain.estimate_scores(plain.results[0])
+    items = [item._replace(scores={"f1": 0.5 + 0.1 * at}) for at, item in enumerate(ITEMS[:3])]
+    score = Score("f1", 0.6, 0.058, scored=3)
+    tagged = replace(
+        tagged, results=(replace(tagged.results[0], metric="f1", scores=(score,)),), read_items=lambda _: items
+    )
+    assert tagged.average("f1", tagged.results).reported_by == ""

@@ -14,20 +14,30 @@ from evalmake.harnesses.native.template import Template, find_doubled_fields
 def refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
     """TaskError if all records would have the same prompt, target or options: no field stands in them.
 
-    A system message and a rubric may be the same for all, but not if they have fields in doubled braces only.
+    A system message and a rubric may be the same for all, and so may the prompt where pictures, clips or options
+    differ, but not if they have fields in doubled braces only.
     """
     mistakes = []
+    shared = ("system", "rubric", "prompt") if _asks_otherwise(task) else ("system", "rubric")
     asked = () if task.messages else ("prompt",)
     for key in (*asked, *MEDIA_KEYS, "target", "choices", "weight", "limit_by", "system", "rubric"):
         template = getattr(task, key)
         for record in first if isinstance(template, Template) and not template.fields else ():
-            if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
+            if key in shared and not find_doubled_fields(template, record.data):
                 continue
             names = ", ".join(record.data) or "none"
             message = f"no field of the record is in the {key} '{template.literal[:60]}'; the record has {names}"
             mistakes.append(RecordError(key, message, _suggest_field(template, record)).at(record.where))
     if mistakes:
         raise TaskError(*mistakes)
+
+
+def _asks_otherwise(task: Task) -> bool:
+    """Whether records differ in what is asked about: a picture, a clip, or the options."""
+    templates = [getattr(task, key) for key in (*MEDIA_KEYS, "choices")]
+    return any(isinstance(one, Template) and one.fields for one in templates) or any(
+        one.fields for one in (task.choices if isinstance(task.choices, tuple) else ())
+    )
 
 
 def _suggest_field(template: Template, record: Record) -> str:

@@ -172,6 +172,24 @@ def test_mistakes(native: Native, task: Body, record: Body, message: str) -> Non
     assert native.server.bodies == []
 
 
+def test_one_question_about_many_pictures(native: Native) -> None:
+    """The prompt may be the same for all records where their pictures differ, but a doubled brace is a mistake."""
+    records = [{"q": "one", "p": data_url("image/png", png(shade)), "a": "42"} for shade in (1, 2)]
+    run = native(records, prompt="What is in it?", image="{p}")
+    assert run.err == "", run.err
+    assert [body["messages"][0]["content"][1] for body in native.server.bodies] == [text("What is in it?")] * 2
+    assert "no field of the record is in the prompt" in native(records, prompt="{{q}}", image="{p}").err
+    assert "no field of the record is in the prompt" in native(records, prompt="What?").err
+
+
+def test_one_question_about_many_options(native: Native) -> None:
+    """The prompt may be the same for all records where their options differ."""
+    records = [{"o": [str(number), "7"], "a": str(number)} for number in (1, 2)]
+    assert native(records, prompt="Which is smaller?", choices="{o}", scorer="choice").err == ""
+    first, second = (body["messages"][0]["content"] for body in native.server.bodies)
+    assert first != second
+
+
 def test_mistakes_in_messages(native: Native) -> None:
     """Those of messages are told alike."""
     run = native([{"m": [user(image("no.png"))], "a": "42"}], prompt=None, messages="{m}")
