@@ -141,3 +141,22 @@ def test_scorers_stand_side_by_side(examples: Project) -> None:
     told = read_reports(examples)
     assert re.search(r"^\| model +\| number +\| contains +\| exact +\| f1 ", told, re.M)
     assert "100 requests" in told
+
+
+def test_criteria_are_judged_one_by_one(examples: Project) -> None:
+    """Each criterion has its threshold, and the question and the context stand in what the judge reads."""
+
+    def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+        asked = "\n".join(str(message["content"]) for message in body["messages"])
+        if "GRADE" not in asked:
+            return say("You can send them back.")
+        assert "You can send them back." in asked
+        return say("GRADE: 0.75" if "relevant to" in asked else "GRADE: 0.5")
+
+    assert re.search(r"^shop +questions +passed +1.000", run_hosted(examples, "criteria", answer), re.M)
+
+
+def test_a_base_model_is_asked_in_two_ways(examples: Project) -> None:
+    """The better of both ways is a column of its own."""
+    examples.run("-f", "base.evalfile")
+    assert re.search(r"^\| base +\| 0.55 .*\| 0.65 .*\| 0.65 ", read_reports(examples), re.M)
