@@ -7,6 +7,7 @@ the tests that take longest come first. How long they take is recorded in `durat
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections import defaultdict
@@ -36,6 +37,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         recorded: dict[str, float] = json.loads(RECORDED.read_text())
         items.sort(key=lambda item: -recorded.get(item.nodeid, 0.0))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Collect tests without the garbage collector: hardly anything becomes garbage."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Turn it on again; what is there now stays to the end, and it need not look at that."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
