@@ -70,6 +70,19 @@ class TestProcessExecutor(ExecutorContract):
         executor.cancel("job.1")
         assert started_in(root) == []
 
+    def test_ending_costs_little(self, make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While a cancelled job takes its time, not all processes of the machine are looked at again and again."""
+        looks: list[int] = []
+        list_pids = job_processes._list_pids
+        monkeypatch.setattr(job_processes, "_list_pids", lambda: looks.append(1) or list_pids())
+        executor = make()
+        executor.submit(job(root, "trap 'sleep 1; exit' TERM; touch out/up; while :; do sleep 0.1; done"), {})
+        while not (root / "job.1" / "out" / "up").exists():
+            time.sleep(0.01)
+        executor.cancel("job.1")
+        assert len(looks) < 20
+        assert started_in(root) == []
+
     def test_hidden_environment(self, make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A process that hides its environment is found and ended by the folder that its command line names."""
 
