@@ -191,9 +191,10 @@ def closest_name(name: str, candidates: Iterable[str]) -> str | None:
 
     Among thousands none is looked for: with a thousand errors that would take minutes.
     """
-    names = sorted(set(candidates))
-    if len(names) > _MOST_CANDIDATES:
+    distinct = set(candidates)
+    if len(distinct) > _MOST_CANDIDATES:
         return None
+    names = sorted(distinct)
     reach = 1 if len(name) < 5 else 2
     near = [(edit_distance(name, other, reach), other) for other in names]
     best = min((pair for pair in near if pair[0] <= reach), default=None)

@@ -66,6 +66,11 @@ class Axis:
         return self.settings[index], self.spans[index]
 
     @cached_property
+    def declared_parts(self) -> list[str]:
+        """The declared values as parts of paths."""
+        return [to_part(value) for value in self.declared]
+
+    @cached_property
     def known(self) -> frozenset[tuple[str, AxisValue]]:
         """All values, each with its type; also those that an override replaces."""
         return frozenset(map(with_type, (*self.declared, *self.values)))

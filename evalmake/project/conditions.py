@@ -16,7 +16,6 @@ from evalmake.project.axes import (
     find_item_spans,
     report_quoted,
     to_axis_values,
-    to_part,
     with_type,
 )
 from evalmake.project.axis_keys import SETTINGS, find_overlap
@@ -216,7 +215,7 @@ def _read_wanted_settings(
 
 
 def _report_unknown_value(axis: Axis, text: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
-    names = [to_part(value) for value in axis.declared]
+    names = axis.declared_parts
     meant = closest_name(text.strip("\"'"), names)
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     diagnostics.error(

@@ -19,6 +19,7 @@ from evalmake.project.key_types import find_reference_keys
 from evalmake.project.project import Project
 from evalmake.project.report_columns import check_groups, check_sections
 from evalmake.project.report_rows import NAMED_ROWS, check_axis_baseline, check_coordinates, report_unnamed_baseline
+from evalmake.project.schema import KINDS
 
 
 def check_references(
@@ -113,13 +114,13 @@ def report_unknown_name(
         hint = [f"did you mean `{meant}`, declared at {place}?"]
     elif kind == "benchmark":
         hint = catalog.suggest_benchmarks(name)
-    known = sorted(project.of(kind))
-    others = [other for other, stands in parsed if stands == name and other != kind]
+    others = [other for other in KINDS if (other, name) in parsed and other != kind]
     if (kind, name) in parsed and name.startswith("_"):
         notes = [f"`{name}` is a template: inherit from it with `from {name}`"]
     elif others:
         notes = [f"there is {with_article(others[0])} of that name"]
-    elif not hint and len(known) <= 8:
+    elif not hint and len(project.of(kind)) <= 8:
+        known = sorted(project.of(kind))
         are = f"the {kind}s are" if known[1:] else f"the only {kind} is"
         notes = [f"{are} {', '.join(known)}" if known else f"no {kind} is declared"]
     else:
