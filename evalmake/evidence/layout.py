@@ -22,7 +22,7 @@ PROVENANCE = ("provenance/build.json", "provenance/attempt.json")
 REDACTED_SAMPLES = "samples.redacted.jsonl"
 CRATE = "ro-crate-metadata.json"
 """The one file more of an RO-Crate."""
-_WITHOUT_TEXTS = ("gateway/usage.json", "gateway-judge/usage.json", *PROVENANCE)
+_WITHOUT_TEXTS = ("gateway/usage.json", "gateway-judge/usage.json", "gateway-embedder/usage.json", *PROVENANCE)
 """Outputs that no text of the data gets into."""
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -25,7 +25,7 @@ LINE = "line"
 REDACTABLE = ("prompt", "target", "reply")
 _NUMBERS = (
     *("id", "index", "scores", "cluster", "repetition", "tokens_in", "tokens_out", "latency"),
-    *("finish_reason", "cause_kind", "weight", "tags"),
+    *("finish_reason", "cause_kind", "weight", "tags", "similarities"),
 )
 """Fields that hold no text of a question, or that group samples: they stay, whatever is left out."""
 _FIELDS_OF = {"reply": ("reply", "answer", "tool_calls", "message", "turns"), "target": ("target",)}

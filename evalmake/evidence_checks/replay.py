@@ -20,6 +20,7 @@ from evalmake.evidence_material import list_evaluations
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Job
+from evalmake.run.gateways.sessions import USAGE_FOLDERS
 from evalmake.run.job_builder import GatewayRoute, JobBuilder
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
@@ -140,10 +141,10 @@ def _replay(
 
 
 def _build_job(workspace: Workspace, node: Node) -> Job:
-    """The job as a build makes it, with a model and a judge that nobody asks."""
+    """The job as a build makes it, with models that nobody asks."""
     builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     route = GatewayRoute(_NOWHERE, "")
-    return builder.build_evaluation_job(node, "replay", {"model": route, "judge": route})
+    return builder.build_evaluation_job(node, "replay", dict.fromkeys(USAGE_FOLDERS, route))
 
 
 def _write_files(job: Job, place: Path) -> None:

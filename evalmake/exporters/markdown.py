@@ -144,11 +144,12 @@ def _render_summary(results: ResultSet) -> str:
 
 def _count_replies(results: Sequence[Result]) -> list[str]:
     """How many replies the models gave, and how many had been given before."""
-    kinds = ("requests", "judge_requests", "cached", "judge_cached")
-    asked, judged, *cached = (int(sum(r.usage.get(kind, 0) for r in distinct_runs(results))) for kind in kinds)
-    if not asked + judged:
-        return []
-    return [f"{_count(asked + judged, 'request')}, {sum(cached)} of them answered from the cache"]
+    runs = distinct_runs(results)
+    asked, cached = (
+        int(sum(one.usage.get(f"{role}{kind}", 0) for one in runs for role in ("", "judge_", "embedder_")))
+        for kind in ("requests", "cached")
+    )
+    return [f"{_count(asked, 'request')}, {cached} of them answered from the cache"] if asked else []
 
 
 def _render_scores(results: ResultSet, table: ScoreTable) -> str:

@@ -7,6 +7,7 @@ is checked of the reply. A list of values of a variable stands for a test of eac
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,7 +74,8 @@ class _Promptfoo:
         reader = TestReader(self.draft, self.path.parent, items.get("defaultTest"))
         records = reader.read(items.get("tests"), prompts, self.root)
         judge = self._write_judge(reader)
-        benchmarks = [self._write_benchmark(prompt, prompts[0], judge, reader) for prompt in prompts]
+        asked = {"judge": judge, "embedder": self._write_embedder(reader)}
+        benchmarks = [self._write_benchmark(prompt, prompts[0], asked, reader) for prompt in prompts]
         self.draft.files[f"{self.title}.jsonl"] = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records)
         block = self.draft.block("eval", self.title)
         set_axis(block, "model", self._models)
@@ -111,7 +113,24 @@ class _Promptfoo:
         block.set("api_key", SecretRef("OPENAI_API_KEY"))
         return name
 
-    def _write_benchmark(self, prompt: Prompt, first: Prompt, judge: str, reader: TestReader) -> str:
+    def _write_embedder(self, reader: TestReader) -> str:
+        """Write the model whose embeddings say what is similar, if a test needs one; its name."""
+        if not reader.needs_embedder:
+            return ""
+        if reader.embedder is not None:
+            provider = read_provider(reader.embedder, "provider", self.draft, embeds=True)
+            if provider is not None:
+                return provider.write(self.draft, None)
+        name = self.draft.name("model", "embedder")
+        block = self.draft.block("model", name)
+        block.comments.append("promptfoo compares by this model where a test names none.")
+        block.set("api", Symbol("embeddings"))
+        block.set("endpoint", "https://api.openai.com/v1")
+        block.set("name", "text-embedding-3-large")
+        block.set("api_key", SecretRef("OPENAI_API_KEY"))
+        return name
+
+    def _write_benchmark(self, prompt: Prompt, first: Prompt, asked: Mapping[str, str], reader: TestReader) -> str:
         name = self.draft.name("benchmark", prompt.label or self.title)
         listed = self.root.value["prompts"] if prompt is first else None
         block = self.draft.block("benchmark", name, "", listed, prompt.node)
@@ -124,8 +143,9 @@ class _Promptfoo:
         else:
             block.set("prompt", prompt.text)
         block.set("checks", f"{{{CHECKS}}}")
-        if judge:
-            block.set("judge", Symbol(judge))
+        for key, model in asked.items():
+            if model:
+                block.set(key, Symbol(model))
         if reader.has_tags:
             block.set("tags", "{tags}")
         return name

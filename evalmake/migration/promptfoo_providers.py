@@ -24,6 +24,7 @@ _SERVICES: Mapping[str, tuple[str, str]] = {
 }
 """Address and variable of the key of services, by the word before the colon."""
 _KINDS = {"chat": "chat", "completion": "completions", "completions": "completions"}
+_EMBEDDINGS = ("embedding", "embeddings")
 _PARAMS = (
     *("temperature", "max_tokens", "max_completion_tokens", "top_p", "top_k", "frequency_penalty", "presence_penalty"),
     *("stop", "seed", "response_format", "tools", "tool_choice", "reasoning_effort", "logprobs", "top_logprobs"),
@@ -66,18 +67,18 @@ class Provider:
         return declared
 
 
-def read_provider(node: Node, path: str, draft: Draft) -> Provider | None:
-    """A provider as a model; None, with a note, if it has no place."""
+def read_provider(node: Node, path: str, draft: Draft, embeds: bool = False) -> Provider | None:
+    """A provider as a model; None, with a note, if it has no place. One that `embeds` gives embeddings."""
     items = node.value if isinstance(node.value, dict) else {"id": node}
     if "id" not in items and len(items) == 1:  # `- openai:gpt-4o: { config: ... }`
         word, inner = next(iter(items.items()))
         items = {"id": Node(word, node.span), **(inner.value if isinstance(inner.value, dict) else {})}
     if "text" in items:  # of graders, by what they grade
-        return read_provider(items["text"], f"{path}.text", draft)
+        return read_provider(items["text"], f"{path}.text", draft, embeds)
     if "id" not in items or not isinstance(items["id"].value, str):
         raise make_error("bad-config", "a provider has no `id` such as `openai:gpt-4o`", node.span)
     word, config = items["id"].value, _read_map(items.get("config"))
-    found = _find_service(word, config)
+    found = _find_service(word, config, embeds)
     if found is None:
         why = "it does not speak OpenAI's API; where it can, make it `openai:NAME` with `config: { apiBaseUrl: ... }`"
         draft.note(f"{path} {word}", why, node)
@@ -100,15 +101,17 @@ def read_provider(node: Node, path: str, draft: Draft) -> Provider | None:
     return model
 
 
-def _find_service(word: str, config: Mapping[str, Node]) -> tuple[str, str, str, str] | None:
+def _find_service(word: str, config: Mapping[str, Node], embeds: bool) -> tuple[str, str, str, str] | None:
     """The address, the variable of the key, the API and the name of a model; None if it has no such API."""
     service, _, rest = word.partition(":")
     if service not in _SERVICES or not rest:
         return None
     kind, _, name = rest.partition(":")
+    if embeds:
+        return (*_SERVICES[service], "embeddings", name if kind in _EMBEDDINGS and name else rest)
     if name and kind in _KINDS:
         return (*_SERVICES[service], _KINDS[kind], name)
-    if kind in ("embedding", "embeddings", "image", "assistant", "responses", "realtime", "moderation", "agents"):
+    if kind in (*_EMBEDDINGS, "image", "assistant", "responses", "realtime", "moderation", "agents"):
         return None
     return (*_SERVICES[service], "chat", rest)
 

@@ -24,18 +24,20 @@ CHECKS, MESSAGES = "assert", "messages"
 """The fields of a record with its checks, and with its conversation."""
 _KEPT = (
     *("equals", "contains", "icontains", "contains-any", "contains-all", "icontains-any", "icontains-all"),
-    *("starts-with", "regex", "is-json", "contains-json", "llm-rubric", "latency"),
+    *("starts-with", "regex", "is-json", "contains-json", "llm-rubric", "latency", "similar"),
 )
 """Types of asserts that `checks` of the native harness understand by these names."""
 _GRADED = ("llm-rubric", "model-graded-closedqa", "g-eval")
 _TEST = ("vars", "assert", "description", "metadata", "options", "threshold")
 _ASSERT = ("type", "value", "threshold")
-_WITH_THRESHOLD = ("llm-rubric", "latency")
+_WITH_THRESHOLD = ("llm-rubric", "latency", "similar")
+_ALIASES = {"similar:cosine": "similar"}
 _WHY = {
     "weight": "each check counts the same: a record passes if all of them do",
     "metric": "the metric of a check is its type",
     "cost": "evalmake knows no prices of single replies: `tokens` limits a reply",
-    "similar": "evalmake does not compare embeddings of replies: `llm-rubric` asks a model",
+    "similar:dot": "evalmake compares embeddings by their cosine: `similar`",
+    "similar:euclidean": "evalmake compares embeddings by their cosine: `similar`",
     "transform": "`extract` of a benchmark takes an answer out of a reply",
     "rubricPrompt": "the judge's instructions are evalmake's; `rubric` and the values of checks add to them",
     "threshold": "a record passes if all of its checks do",
@@ -58,6 +60,8 @@ class TestReader:
     default: Node | None
     grader: Node | None = None
     needs_judge: bool = False
+    embedder: Node | None = None
+    needs_embedder: bool = False
     has_tags: bool = False
     _defaults: dict[str, Node] = field(default_factory=dict)
 
@@ -100,10 +104,24 @@ class TestReader:
         options = node.value.get("options")
         for key, one in (options.value or {}).items() if options and isinstance(options.value, dict) else ():
             if key == "provider":
-                self.grader = self.grader or one
+                self._read_graders(one, f"{path}.options.provider")
             else:
                 self.draft.note(f"{path}.options.{key}", _WHY.get(key, "a record has no place for it"), one)
         return dict(node.value)
+
+    def _read_graders(self, node: Node, path: str) -> None:
+        """The provider of a test's options: one that grades, or one for each of what it can do."""
+        items = node.value if isinstance(node.value, dict) else {}
+        if "embedding" in items:
+            self.embedder = self._keep(self.embedder, items["embedding"], f"{path}.embedding")
+        if "embedding" not in items or "text" in items:
+            self.grader = self._keep(self.grader, items.get("text", node), path)
+
+    def _keep(self, kept: Node | None, node: Node, path: str) -> Node:
+        """The provider that comes first, with a note on another one: a benchmark has one of each."""
+        if kept is not None and kept.plain() != node.plain():
+            self.draft.note(path, "a benchmark has one such model, and an earlier provider is taken", node)
+        return kept or node
 
     def _read_records(self, node: Node, path: str, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
         """A record for each combination of the values of a test's variables."""
@@ -172,21 +190,25 @@ class TestReader:
         if word == "assert-set" and "assert" in items:
             inner = [self._read_assert(one, f"{path}.{at}") for at, one in enumerate(items["assert"].value or [])]
             return {"type": "all", "value": [one for one in inner if one is not None]}
-        kind = word.removeprefix("not-")
+        negated, plain = word.startswith("not-"), word.removeprefix("not-")
+        kind = _ALIASES.get(plain, plain)
         if kind not in _KEPT:
             self.draft.note(f"{path} {word}", _WHY.get(kind, "evalmake has no such check"), node)
             return None
         self.needs_judge = self.needs_judge or kind in _GRADED
+        self.needs_embedder = self.needs_embedder or kind == "similar"
         if "weight" in items and items["weight"].value == 0:
             self.draft.note(f"{path} {word}", "its weight is 0, so that it decides nothing", node)
             return None
         kept = _ASSERT if kind in _WITH_THRESHOLD else _ASSERT[:2]
         for key, one in items.items():
-            if key == "provider":
-                self.grader = self.grader or one
+            if key == "provider" and kind == "similar":
+                self.embedder = self._keep(self.embedder, one, f"{path}.provider")
+            elif key == "provider":
+                self.grader = self._keep(self.grader, one, f"{path}.provider")
             elif key not in kept:
                 self.draft.note(f"{path}.{key}", _WHY.get(key, "a check has no such key"), one)
-        found = {key: items[key].plain() for key in kept if key in items}
+        found = {key: items[key].plain() for key in kept if key in items} | {"type": f"{'not-' * negated}{kind}"}
         if isinstance(found.get("value"), str) and found["value"].startswith("file://"):
             return self._read_schema(found, items["value"], path)
         return found

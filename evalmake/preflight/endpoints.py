@@ -10,7 +10,7 @@ from evalmake.planner.graph import Node
 from evalmake.preflight.context import BuildContext, GraphContext, distinct_cells, first_of_each
 from evalmake.project.boundary import Boundary, allow_help
 from evalmake.project.declarations import Declaration
-from evalmake.project.references import find_judge
+from evalmake.project.references import find_further_models
 from evalmake.run.gateways.certificates import find_outside_certificate, read_certificates
 
 
@@ -85,7 +85,7 @@ def _is_remote(context: GraphContext, executor: str) -> bool:
 
 def _models(context: GraphContext, node: Node) -> list[Declaration]:
     cell = node.evaluation
-    return [model for model in (cell.model, find_judge(context.project, cell.benchmark)) if model is not None]
+    return [cell.model, *find_further_models(context.project, cell.benchmark).values()]
 
 
 def _is_loopback(endpoint: str | None) -> bool:

@@ -11,7 +11,7 @@ from evalmake.planner.graph import Node
 from evalmake.preflight.context import BuildContext, distinct_cells
 from evalmake.project.declarations import Declaration
 from evalmake.project.project import Project
-from evalmake.project.references import find_judge
+from evalmake.project.references import find_further_models
 from evalmake.run.secrets import KEYRING_SERVICE
 
 
@@ -61,9 +61,7 @@ def find_span_of_key(report: Declaration, key: SecretRef | Files) -> Span:
 def _secrets_of(project: Project, node: Node) -> dict[str, Span]:
     cell = node.evaluation
     executors, found = [cell.variant.block.executor], {}
-    for model in (cell.model, find_judge(project, cell.benchmark)):
-        if model is None:
-            continue
+    for model in (cell.model, *find_further_models(project, cell.benchmark).values()):
         if model.block.api_key:
             found[model.block.api_key.name] = model.fields.spans["api_key",].value
         found |= _secrets_in_map(model, "headers")

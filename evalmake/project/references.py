@@ -128,11 +128,16 @@ def report_unknown_name(
     diagnostics.error("unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint)
 
 
-def find_judge(project: Project, benchmark: Declaration) -> Declaration | None:
-    """The judge of a benchmark, if it names one."""
-    settings = benchmark.settings
+def find_further_models(project: Project, benchmark: Declaration) -> dict[str, Declaration]:
+    """The models that a benchmark itself asks, by role: the `judge`, and the `embedder`."""
+    settings, found = benchmark.settings, dict[str, Declaration]()
     for key, kind in find_reference_keys(type(settings)).items() if settings else ():
         name = getattr(settings, key)
         if kind == "model" and name:
-            return project.models[name]
-    return None
+            found.setdefault("embedder" if key == "embedder" else "judge", project.models[name])
+    return found
+
+
+def find_judge(project: Project, benchmark: Declaration) -> Declaration | None:
+    """The judge of a benchmark, if it names one."""
+    return find_further_models(project, benchmark).get("judge")

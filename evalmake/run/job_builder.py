@@ -24,7 +24,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.named_files import list_input_files
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
-from evalmake.project.references import find_judge
+from evalmake.project.references import find_further_models
 from evalmake.project.schema import Resources
 from evalmake.run.environments.environment import Environment
 from evalmake.servers.command import assign_port, place_command
@@ -72,7 +72,7 @@ class JobBuilder:
     # Evaluations --------------------------------------------------------------------------------
 
     def build_evaluation_job(self, node: Node, job_id: str, routes: Mapping[str, GatewayRoute]) -> Job:
-        """The job of an evaluation; `routes` are those to its model and to its judge, by role."""
+        """The job of an evaluation; `routes` are those to the models that it asks, by role."""
         cell, block = node.evaluation, node.evaluation.variant.block
         harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
         command = harness.command(cell)
@@ -115,9 +115,10 @@ class JobBuilder:
         }
         if cell.model.block.concurrency:
             env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
-        if (judge := find_judge(self.project, cell.benchmark)) is not None:
-            env |= self.model_variables(judge, routes["judge"], "EVALMAKE_JUDGE")
-            env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
+        for role, model in find_further_models(self.project, cell.benchmark).items():
+            prefix = f"EVALMAKE_{role.upper()}"
+            env |= self.model_variables(model, routes[role], prefix)
+            env[f"{prefix}_API_KEY"] = routes[role].token
         hosts = {urlsplit(route.url).hostname or "" for route in routes.values()}
         return env | _no_proxy_variables(os.environ, hosts)
 

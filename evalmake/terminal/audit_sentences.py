@@ -178,6 +178,9 @@ def _describe_answers(story: AuditStory) -> Iterator[str]:
     if (judge := story.usage.get("judge")) is not None:
         names = _list(find_counts(judge, "models")) or "no model"
         yield f"The judge answered {count_of(_number(judge, 'requests'), 'request')}; its replies named {names}."
+    if (embedder := story.usage.get("embedder")) is not None:
+        names = _list(find_counts(embedder, "models")) or "no model"
+        yield f"The embedder answered {count_of(_number(embedder, 'requests'), 'request')}; its replies named {names}."
 
 
 def describe_run(story: AuditStory) -> Iterator[str]:

@@ -19,7 +19,10 @@ from typing import Generic, Protocol, TypeVar
 from evalmake.executors.remote.wakeup import Wakeup
 from evalmake.plugin_api.executor import Job, JobState, Phase
 
-PROGRESS_FILES = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge/usage.json")
+PROGRESS_FILES = (
+    *("progress.json", "port", "log", "gateway/usage.json"),
+    *("gateway-judge/usage.json", "gateway-embedder/usage.json"),
+)
 """What a job's folder tells while the job runs, where that folder is not on this host."""
 CANCELLED_UNSUBMITTED = JobState(Phase.ENDED, 143, "cancelled before it was submitted")
 LOST_AFTER = 20.0

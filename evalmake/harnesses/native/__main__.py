@@ -29,6 +29,7 @@ environment:
   EVALMAKE_CONCURRENCY              concurrent requests (16)
   EVALMAKE_PROGRESS                 a file for the progress of the run
   EVALMAKE_JUDGE_URL, _NAME, _API, _API_KEY, _PARAMS   the judge of the scorer 'judge'
+  EVALMAKE_EMBEDDER_URL, ...        the model with embeddings of checks of the type 'similar', in the same way
 
 Each request is sent once. evalmake's gateway, which listens at EVALMAKE_MODEL_URL when evalmake runs
 an evaluation, retries requests, keeps limits and resumes interrupted runs.

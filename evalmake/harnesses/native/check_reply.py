@@ -11,6 +11,7 @@ from typing import Any
 
 from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.client import Reply
+from evalmake.harnesses.native.embedder import Compare, EmbedderError
 from evalmake.harnesses.native.json_io import loads
 from evalmake.harnesses.native.json_schema import SchemaFailure, fits_schema
 from evalmake.harnesses.native.pattern_search import search
@@ -21,6 +22,7 @@ from evalmake.harnesses.native.template import as_text
 from evalmake.harnesses.native.time_limit import TooSlow, limit_time
 
 _GOOD_GRADE = 0.5
+_NEAR = 0.75
 
 
 class CheckFailure(Exception):
@@ -36,19 +38,28 @@ class ReplyChecks:
     judged_text: str
     reply: Reply
     judge: Scorer | None
+    compare: Compare | None = None
+    """What tells how near a reply is to texts."""
     said: list[str] = field(default_factory=list)
     """What the judge said, in the order of the checks."""
+    similarities: list[float] = field(default_factory=list)
 
     async def score(self) -> Verdict:
         """The verdict: without scores where the judge gave no grade, an error where something is not known."""
         try:
             results = [(check.type, await self._run(check)) for check in self.item.checks]
         except (CheckFailure, SchemaFailure, TooSlow) as error:
-            return Verdict(error=str(error), cause_kind="scorer", judge=tuple(self.said) or None)
-        judge = self.said[0] if len(self.said) == 1 else tuple(self.said) or None
+            return replace(self._describe(), error=str(error), cause_kind="scorer")
+        except EmbedderError as error:
+            return replace(self._describe(), error=f"embedder: {error}", cause_kind=error.kind)
         if any(passed is None for _, passed in results):
-            return Verdict(answer=self.text, judge=judge)
-        return Verdict(_count_passed(results), self.text, judge=judge)
+            return replace(self._describe(), answer=self.text)
+        return replace(self._describe(), scores=_count_passed(results), answer=self.text)
+
+    def _describe(self) -> Verdict:
+        """What other models said of the reply."""
+        judge = self.said[0] if len(self.said) == 1 else tuple(self.said) or None
+        return Verdict(judge=judge, similarities=tuple(self.similarities) or None)
 
     async def _run(self, check: Check) -> bool | None:
         passed = await self._find(check)
@@ -59,6 +70,8 @@ class ReplyChecks:
             return _join(check.kind, [await self._run(one) for one in check.inner])
         if check.kind == "judge":
             return await self._ask_judge(check)
+        if check.kind == "similar":
+            return await self._is_similar(check)
         if check.kind == "latency":
             return self._find_latency() <= (check.limit or 0)
         if check.kind == "tokens":
@@ -73,6 +86,11 @@ class ReplyChecks:
         if self.reply.cached:
             raise CheckFailure("the reply is from the cache: write `adapter = { cache = false }` to measure latency")
         return self.reply.latency
+
+    async def _is_similar(self, check: Check) -> bool:
+        assert self.compare is not None, "make_plan checks it"
+        self.similarities.append(await self.compare(self.text, check.value))
+        return self.similarities[-1] >= (_NEAR if check.limit is None else check.limit)
 
     async def _ask_judge(self, check: Check) -> bool | None:
         assert self.judge is not None, "make_plan checks it"

@@ -20,6 +20,7 @@ _FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "number": (("value",), ("tolerance",)),
     "choice": (("value",), ("options",)),
     "judge": (("value",), ("threshold",)),
+    "similar": (("value",), ("threshold",)),
     "latency": ((), ("value", "threshold")),
     "tool-call": (("name",), ("arguments",)),
     "assert-set": (("assert",), ()),
@@ -32,7 +33,6 @@ _REFUSED = {
     "javascript": ("no JavaScript is run", "write a function in Python: `scorer = python`"),
     "python": ("code in a check is not run", "write a function in a file: `scorer = python`"),
     "cost": ("no prices are known", "limit the `tokens` of a reply"),
-    "similar": ("embeddings of replies are not compared", "let a model decide: `judge`"),
 }
 _AS_WRITTEN = ("regex", "json", "contains-json", "json-schema")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -119,11 +119,11 @@ def list_templates(value: object) -> Iterator[str]:
                 yield from list_templates(one)
 
 
-def asks_judge(checks: object) -> bool:
-    """Whether a check of an Evalfile asks a judge, however deep."""
+def has_kind(checks: object, kind: str) -> bool:
+    """Whether a check of an Evalfile is of a kind, as `judge`, however deep."""
     given = [one for one in checks if isinstance(one, Mapping)] if isinstance(checks, list | tuple) else []
     return any(
-        read_type(str(one.get("type")))[1] == "judge" or asks_judge(one.get("value", one.get("assert")))
+        read_type(str(one.get("type")))[1] == kind or has_kind(one.get("value", one.get("assert")), kind)
         for one in given
     )
 

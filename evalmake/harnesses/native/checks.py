@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from evalmake.harnesses.native.check_types import (
     PASSED,
-    asks_judge,
     find_static_mistakes,
     find_static_types,
+    has_kind,
     list_templates,
 )
 from evalmake.harnesses.native.conversation import CONFLICTS
@@ -65,6 +65,7 @@ _CHAT_ONLY = ("messages", "tools", "image", "audio")
 """Keys of what the completions API has no place for."""
 _CURES = {"n": "to ask each question again, add seeds: `seed in 1..4`"}
 _COMPARE = "compare what the pattern captures with a field by `target`; braces themselves are `\\{` and `\\}`"
+_ADD_EMBEDDER = "name a model with `api = embeddings`, as `embedder = NAME`"
 _ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
 
 
@@ -128,6 +129,7 @@ def unused_keys(benchmark: Declaration) -> dict[str, str]:
     chosen = scorers_of(settings)
     unused = {key: why for key, why in _NO_USE.items() if not (key == "packages" and benchmark.block.image)}
     unused |= find_unused_dataset_keys(benchmark.block)
+    unused |= {"embedder": "it is for `checks`, and there are none"} if settings.checks is None else {}
     if has_record_scorer(benchmark.settings):
         return unused
     for key, scorers in _SCORERS_OF_KEY.items():
@@ -162,8 +164,10 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
             yield f"{given} needs `target`", "scorer", _ADD_TARGET
         if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
             yield f"{given} needs `{_REQUIRED_KEYS[scorer][0]}`", "scorer", _REQUIRED_KEYS[scorer][1]
-    if asks_judge(settings.checks) and settings.judge is None:
+    if has_kind(settings.checks, "judge") and settings.judge is None:
         yield "checks of the type `judge` need `judge`", "checks", _REQUIRED_KEYS["judge"][1]
+    if has_kind(settings.checks, "similar") and settings.embedder is None:
+        yield "checks of the type `similar` need `embedder`", "checks", _ADD_EMBEDDER
     if block.fewshot and settings.examples is None:
         yield (
             f"`fewshot = {block.fewshot}` needs `examples`",
@@ -305,6 +309,16 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
                 about=about,
                 also=[(cell.benchmark.span, "this benchmark runs in the native harness")],
             )
+    embedder = getattr(settings, "embedder", None)
+    if embedder and (given := models[embedder]).block.api != "embeddings":
+        found.error(
+            "bad-value",
+            f"`embedder` compares vectors, and model `{given.name}` has `api = {given.block.api}`",
+            cell.benchmark.fields.spans["embedder",].value,
+            about=f"benchmark {cell.benchmark.name}",
+            also=[(given.span, "the model")],
+            help=["name a model with `api = embeddings`"],
+        )
     for key in _CHAT_ONLY if cell.model.block.api == "completions" else ():
         if getattr(settings, key, None) is not None:
             found.error(

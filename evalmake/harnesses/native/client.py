@@ -160,7 +160,7 @@ class Client:
         if response.status != 200:
             place = find_header(response.headers, b"location") if response.status < 400 else b""
             raise self._build_status_error(response.status, place, as_object(data.get("error")), raw)
-        if not data.get("choices"):
+        if not data.get("choices") and self.endpoint.api != "embeddings":
             raise RequestError(f"a reply without choices: {self._quote(raw)}")
         return data
 

@@ -134,6 +134,11 @@ class NativeHarness:
         )
         function: str | None = define_key(None, "The function in `scorer_file`.", '"score_steps"', unset="score")
         judge: ModelName | None = define_key(None, "The model that grades the replies.", "grader")
+        embedder: ModelName | None = define_key(
+            None,
+            "The model whose embeddings say how near a reply is to a text: for checks of the type `similar`.",
+            "vectors",
+        )
         judge_format: JudgeFormat | None = define_key(
             None,
             "How the judge writes its verdict: a line of `text`, or `json`, by a schema where the endpoint has those.",
@@ -341,9 +346,9 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
     }
     scorer = place_all(settings.scorer_file, "scorer")
     task |= {"scorer_file": scorer[0]} if scorer else {}
-    own = {"config", "split", "examples", "scorer_file", "judge"}
+    own = {"config", "split", "examples", "scorer_file", "judge", "embedder"}
     plain = settings.model_dump(exclude=own, exclude_none=True, warnings=False)
-    task |= {"judge": True} if settings.judge and settings.checks else {}
+    task |= {key: True for key in ("judge", "embedder") if getattr(settings, key) and settings.checks}
     return {key: value for key, value in {**plain, **task}.items() if value not in (None, [], {})}
 
 

@@ -251,6 +251,12 @@ def _read_checks(task: Task, scorers: Sequence[str], data: dict[str, Any], optio
         raise RecordError(
             "checks", "a check asks a judge, and there is none", "name the model that grades: `judge = NAME`"
         )
+    if not task.embedder and any(check.kind == "similar" for check in list_checks(checks)):
+        raise RecordError(
+            "checks",
+            "a check compares meanings, and no model gives embeddings",
+            "name one that has `api = embeddings`: `embedder = NAME`",
+        )
     for check in checks if task.named else ():
         if check.type in scorers:
             message = f"the scorer `{check.type}` and the checks `{check.type}` would report one metric"

@@ -44,7 +44,7 @@ class Check:
     inner: tuple[Check, ...] = ()
     arguments: Any = None
     limit: float | None = None
-    """The tolerance of `number`, the threshold of `judge`, the seconds or tokens that are the most."""
+    """The tolerance of `number`, the threshold of `judge` and `similar`, the seconds or tokens that are the most."""
     options: tuple[str, ...] = ()
 
 
@@ -174,6 +174,14 @@ def _read_judge(check: Check, given: Mapping[str, Any], options: Sequence[str]) 
     return replace(check, value=_to_text(check.value), limit=threshold)
 
 
+def _read_similar(check: Check, given: Mapping[str, Any], options: Sequence[str]) -> Check:
+    threshold = _read_limit(given, "threshold")
+    if threshold is not None and threshold > 1:
+        raise ValueError(f"`threshold` is a similarity from 0 to 1, and it is {threshold:g}")
+    several = check.value if isinstance(check.value, list) and check.value else [check.value]
+    return replace(check, value=tuple(map(_to_text, several)), limit=threshold)
+
+
 def _read_latency(check: Check, given: Mapping[str, Any], options: Sequence[str]) -> Check:
     if (check.value is None) == (given.get("threshold") is None):
         raise ValueError('write the most that a reply may take: `value` with a unit, as "2s", or `threshold` in ms')
@@ -207,6 +215,7 @@ _READERS = {
     "number": _read_number,
     "choice": _read_choice,
     "judge": _read_judge,
+    "similar": _read_similar,
     "latency": _read_latency,
     "tokens": _read_tokens,
     "tool-call": _read_tool_call,

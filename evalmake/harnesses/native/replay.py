@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalmake.harnesses.native.__main__ import BAD_INPUT, ENDPOINT_FAILED, IO_FAILED, NONE_SCORED
 from evalmake.harnesses.native.client import Client, ParsedReply, Reply, find_answer
+from evalmake.harnesses.native.embedder import EmbedderError
 from evalmake.harnesses.native.errors import EndpointError, RequestError, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import as_object, loads
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _JUDGE = "judge: "
 """What the error of a sample begins with whose judge failed."""
+_EMBEDDER = "embedder: "
+"""What it begins with whose embedder failed."""
 _TURN = re.compile(r"turn \d+ of \d+: ")
 """What the error of a sample begins with whose conversation failed in one of several turns."""
 
@@ -44,14 +47,14 @@ class RecordedReplies:
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._rows = {row.get("index"): row for row in rows}
         self._row: Mapping[str, Any] | None = None
-        self._judged = 0
+        self._judged = self._compared = 0
         self._asked = 0
         """How many turns of its conversation were asked for."""
 
     def turn_to(self, item: Item) -> None:
         """Answer for this item from now on."""
         self._row = self._rows.get(item.record.index)
-        self._asked = self._judged = 0
+        self._asked = self._judged = self._compared = 0
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -107,6 +110,17 @@ class RecordedReplies:
             raise EndpointError("the judge's reply is not on record")
         reason = None if row.get("scores") else "length"
         return Reply(str(text), str(text), False, reason, None, None, 0.0)
+
+    def similarity(self) -> float:
+        """What the embedder gave for the next check."""
+        row, number = self.row, self._compared
+        self._compared += 1
+        given = row.get("similarities")
+        if isinstance(given, list) and number < len(given):
+            return float(given[number])
+        if str(row.get("error")).startswith(_EMBEDDER):
+            raise EmbedderError(str(row["error"]).removeprefix(_EMBEDDER), kind=_read_kind(row))
+        raise EndpointError("what the embedder gave is not on record")
 
 
 def _read_kind(row: Mapping[str, Any]) -> CauseKind | None:
@@ -171,9 +185,13 @@ class Replay(Run):
 
         await super().request_items(take_turns(), requester)
 
+    async def _compare(self, reply: str, texts: Sequence[str]) -> float:
+        return self._recorded.similarity()
+
     def build_requester(self, stack: ExitStack) -> tuple[ItemRequester, Judge | None]:
-        """Build the requester, which takes log-probabilities from the record, too."""
+        """Build the requester, which takes log-probabilities and similarities from the record, too."""
         requester, judge = super().build_requester(stack)
+        requester.scoring.compare = self._compare
         requester.likelihood = _RecordedLikelihood(requester.client, requester.seed, self._recorded)
         return requester, judge
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evalmake.harnesses.native.client import Reply
+from evalmake.harnesses.native.embedder import Compare
 from evalmake.harnesses.native.errors import RequestError
 from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.scorers import Scorer, Verdict, find_scored_text, lacks_answer
@@ -19,6 +20,8 @@ class ReplyScoring:
     def __init__(self, task: Task, scorers: Mapping[str, Scorer]) -> None:
         self.task = task
         self.scorers = scorers
+        self.compare: Compare | None = None
+        """What tells how near a reply is to texts, where checks need it."""
         self.without_answer = 0
         """How many replies have text, and in it no answer for the first scorer."""
 
@@ -41,7 +44,7 @@ class ReplyScoring:
 
         text = find_scored_text(self.task, "checks", reply.answer).strip()
         judged = find_scored_text(self.task, "judge", reply.text if reply.refused else reply.answer)
-        return await ReplyChecks(item, text, judged, reply, self.scorers.get("judge")).score()
+        return await ReplyChecks(item, text, judged, reply, self.scorers.get("judge"), self.compare).score()
 
     async def _score_by(self, scorer: str, item: Item, reply: Reply, *, is_first: bool) -> Verdict:
         answer = reply.text if reply.refused and scorer == "judge" else reply.answer
@@ -80,5 +83,6 @@ def merge_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
         scores={metric: value for verdict in reversed(verdicts) for metric, value in verdict.scores.items()},
         answer=next((verdict.answer for verdict in verdicts if verdict.answer is not None), None),
         judge=join_judges(verdicts),
+        similarities=next((one.similarities for one in verdicts if one.similarities is not None), None),
         message=next((verdict.message for verdict in verdicts if verdict.message is not None), None),
     )

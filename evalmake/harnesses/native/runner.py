@@ -29,6 +29,7 @@ from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.sample_counts import TIES, WITHOUT_ANSWER
 
 if TYPE_CHECKING:
+    from evalmake.harnesses.native.embedder import Embedder
     from evalmake.harnesses.native.judge import Judge
 
 
@@ -61,10 +62,11 @@ class Plan:
     @property
     def asks_judge(self) -> bool:
         """Whether a judge scores an item."""
-        return any(
-            "judge" in item.scorers or any(check.kind == "judge" for check in list_checks(item.checks))
-            for item in self.items
-        )
+        return self.has_check("judge") or any("judge" in item.scorers for item in self.items)
+
+    def has_check(self, kind: str) -> bool:
+        """Whether an item has a check of a kind."""
+        return any(check.kind == kind for item in self.items for check in list_checks(item.checks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ def make_plan(task: Task, settings: Settings) -> Plan:
     plan = Plan(task, settings, asked, examples, scorers)
     if plan.asks_judge and settings.judge is None:
         raise TaskError("checks by a judge need EVALMAKE_JUDGE_URL")
+    if plan.has_check("similar") and settings.embedder is None:
+        raise TaskError("checks of the type 'similar' need EVALMAKE_EMBEDDER_URL")
     return plan
 
 
@@ -126,6 +130,7 @@ class Run:
         self.log = SampleLog(plan.settings.out / "samples.jsonl")
         self.tally = Tally(total=len(plan.items), expected=plan.count_expected())
         self.progress = Progress(plan.settings.progress, len(plan.items))
+        self.embedder: Embedder | None = None
 
     async def result(self) -> Result:
         """Send all requests; write samples.jsonl, then scores.json. Raises OSError where they cannot be written."""
@@ -168,6 +173,11 @@ class Run:
             judge = Judge(peer, task.judge_format)
             scorers["judge"] = judge.score
         scoring = ReplyScoring(task, scorers)
+        if settings.embedder is not None and self.plan.has_check("similar"):
+            from evalmake.harnesses.native.embedder import Embedder
+
+            self.embedder = Embedder(stack.enter_context(self.connect(settings.embedder)))
+            scoring.compare = self.embedder.compare
         return ItemRequester(task, client, settings.seed, self.plan.examples, scoring), judge
 
     def _write_scores(self, failure: str | None, requester: ItemRequester, judge: Judge | None) -> Result:
@@ -180,5 +190,7 @@ class Run:
         scores["usage"] |= {name: count for name, count in counts.items() if count}
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
+        if self.embedder is not None:
+            scores["usage"]["embedder"] = self.embedder.usage
         write_atomic(self.plan.settings.out / "scores.json", [dumps(scores), b"\n"])
         return Result(scores, message, aborted=failure is not None)

@@ -24,7 +24,7 @@ class Sample:
     `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent, and `weight` is
     None where it is 1. `tool_calls` are those of the reply; `message` is the whole of it, kept where a scorer reads it.
     Of a conversation, `turns` are all replies, if it has several: tokens and seconds are their sums. `question_key`
-    is the same for the same conversation.
+    is the same for the same conversation. `similarities` are what an embedder gave for checks, in their order.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Sample:
     message: Mapping[str, Any] | None = None
     turns: Sequence[Mapping[str, Any]] | None = None
     question_key: str | None = None
+    similarities: Sequence[float] | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
@@ -74,6 +75,7 @@ _OPTIONAL = (
     "message",
     "turns",
     "question_key",
+    "similarities",
 )
 
 

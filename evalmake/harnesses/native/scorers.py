@@ -47,6 +47,8 @@ class Verdict:
     cause_kind: CauseKind | None = None
     judge: str | tuple[str, ...] | None = None
     message: Mapping[str, Any] | None = None
+    similarities: tuple[float, ...] | None = None
+    """How near the reply was to the texts of checks, in their order."""
 
 
 PureScorer = Callable[[Item, str], Verdict]

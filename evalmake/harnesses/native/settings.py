@@ -31,7 +31,8 @@ class Endpoint:
     @property
     def route(self) -> str:
         """The path that requests are posted to, with `/v1` for what the address ends in."""
-        return "/v1/completions" if self.api == "completions" else "/v1/chat/completions"
+        routes = {"completions": "/v1/completions", "embeddings": "/v1/embeddings"}
+        return routes.get(self.api, "/v1/chat/completions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Settings:
 
     model: Endpoint
     judge: Endpoint | None
+    embedder: Endpoint | None
     seed: int | None
     limit: int | None
     concurrency: int
@@ -54,9 +56,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     judge = None
     if environ.get("EVALMAKE_JUDGE_URL"):
         judge = reader.endpoint("EVALMAKE_JUDGE", "EVALMAKE_JUDGE_API_KEY", "EVALMAKE_JUDGE_PARAMS")
+    embedder = None
+    if environ.get("EVALMAKE_EMBEDDER_URL"):
+        embedder = reader.endpoint("EVALMAKE_EMBEDDER", "EVALMAKE_EMBEDDER_API_KEY", "EVALMAKE_EMBEDDER_PARAMS")
     settings = Settings(
         model=model,
         judge=judge,
+        embedder=embedder,
         seed=reader.whole("EVALMAKE_SEED"),
         limit=reader.whole("EVALMAKE_LIMIT", least=1),
         concurrency=reader.whole("EVALMAKE_CONCURRENCY", least=1) or 16,
@@ -113,9 +119,13 @@ class _Reader:
         return value
 
     def api(self, name: str) -> str:
-        """Read the API; embeddings have no text to score."""
-        value = self.environ.get(name) or "chat"
-        if value not in APIS:
+        """Read the API; embeddings have no text to score, and an embedder nothing else."""
+        is_embedder = name.startswith("EVALMAKE_EMBEDDER")
+        value = self.environ.get(name) or ("embeddings" if is_embedder else "chat")
+        if is_embedder:
+            if value != "embeddings":
+                self.mistakes.append(f"{name} is '{value}', and an embedder has 'embeddings'")
+        elif value not in APIS:
             self.mistakes.append(f"{name} is '{value}'; it can be {', '.join(APIS)}")
         elif value == "embeddings":
             self.mistakes.append(f"{name} is 'embeddings': the native harness scores text, not vectors")

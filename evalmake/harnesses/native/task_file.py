@@ -73,6 +73,7 @@ class Task:
     checks: tuple[CheckSource, ...]
     judge: bool
     """Whether there is a judge for checks."""
+    embedder: bool
     weight: Template | None
     limit_by: Template | None
     """What stratum a record is in: a limit takes the same share of each."""
@@ -179,6 +180,7 @@ class _Reader:
             cluster=self.text("cluster"),
             checks=self.checks(),
             judge=self.data.get("judge") is True,
+            embedder=self.data.get("embedder") is True,
             weight=self.template("weight"),
             limit_by=self.template("limit_by"),
             tags=self.templates("tags"),

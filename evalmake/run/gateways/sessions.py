@@ -26,12 +26,12 @@ from evalmake.project.adapter import merge_adapters
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
-from evalmake.project.references import find_judge
+from evalmake.project.references import find_further_models
 from evalmake.project.request_parameters import find_gateway_parameters
 from evalmake.run.job_builder import JobBuilder
 from evalmake.servers.addresses import ServerAddresses
 
-USAGE_FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
+USAGE_FOLDERS = {"model": "gateway", "judge": "gateway-judge", "embedder": "gateway-embedder"}
 """By role: the folder, in a job's own, of what the gateway of that model noted."""
 _LARGEST_USAGE = 2**24  # bytes
 _HEADER_KEYS = ("headers", "drop_headers", "plugins")  # the keys of an adapter that may change headers
@@ -75,7 +75,7 @@ class SessionBuilder:
             merged["params"] = parameters.added
             merged["drop"] = (*merged.get("drop", ()), *parameters.removed)
         harness = self.job_builder.plugins.get("harnesses", cell.benchmark.block.harness)
-        if role == "judge" and model.block.params:  # no benchmark says what a judge is asked with
+        if role != "model" and model.block.params:  # no benchmark says what a judge is asked with
             merged["params"] = {**model.block.params, **merged.get("params", {})}
         if role == "judge" and isinstance(harness, RenamesJudge) and harness.renames_judge(cell.benchmark):
             merged["params"] = {"model": self.job_builder.model_name(model), **merged.get("params", {})}
@@ -117,9 +117,8 @@ class SessionBuilder:
 
 
 def models_of(project: Project, node: Node) -> list[tuple[str, Declaration]]:
-    """The models that an evaluation sends requests to, by role: its own, and the judge if it has one."""
-    judge = find_judge(project, node.evaluation.benchmark)
-    return [("model", node.evaluation.model), *([("judge", judge)] if judge else [])]
+    """The models that an evaluation sends requests to, by role: its own, and those that its benchmark asks."""
+    return [("model", node.evaluation.model), *find_further_models(project, node.evaluation.benchmark).items()]
 
 
 def session_key(node: Node, role: str) -> str:

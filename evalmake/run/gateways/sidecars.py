@@ -24,7 +24,7 @@ from evalmake.run.job_builder import GatewayRoute, JobBuilder
 from evalmake.servers.addresses import ServerAddresses
 
 _REPLIES = "replies"
-_URL_VARIABLES = {"model": "EVALMAKE_MODEL_URL", "judge": "EVALMAKE_JUDGE_URL"}
+_URL_VARIABLES = {role: f"EVALMAKE_{role.upper()}_URL" for role in USAGE_FOLDERS}
 
 
 class SidecarGateways:
