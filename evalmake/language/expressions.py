@@ -65,7 +65,9 @@ class Scope:
             if meant:
                 hint = f"did you mean `{meant}`, declared at {_declared_at(self.bindings[meant])}?"
             else:
+                alone = span.source.text[: span.start].endswith("${")
                 hint = f'`{name} = VALUE` declares it; `env("{name}")` reads the environment'
+                hint += "" if alone else "; a text has quotes"
             raise make_error("unknown-variable", f"no variable is named `{name}`", span, help=[hint])
         if name in self.failed:
             raise EvalmakeError(self.failed[name].diagnostics)

@@ -13,7 +13,8 @@ from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_search import is_pattern, split_pattern
 from evalmake.language.source import Source, Span, normalize_text
 from evalmake.language.text_files import decode_text, shorten_path
-from evalmake.language.values import File, Files, Folder, SecretRef, Value
+from evalmake.language.value_limits import read_like
+from evalmake.language.values import File, Files, Folder, SecretRef, Value, describe_type
 
 MOST_TEXT = 16 << 20
 """Of the bytes of a file whose text is a value."""
@@ -60,7 +61,7 @@ class Functions:
     def _read_variable(self, node: tree.Call, name: Value, *default: Value) -> Value:
         value = self.external.variable(str(name))
         if value is not None:
-            return value
+            return self._read_typed(node, str(name), value, default[0]) if default else value
         if default:
             return default[0]
         raise make_error(
@@ -69,6 +70,18 @@ class Functions:
             self._span(node),
             help=[f'set it, or give a default: env("{name}", "...")'],
         )
+
+    def _read_typed(self, node: tree.Call, name: str, text: str, default: Value) -> Value:
+        """The text of a variable as a value of the type of its default."""
+        try:
+            return read_like(default, text, self._span(node))
+        except ValueError:
+            raise make_error(
+                "wrong-type",
+                f"the environment's `{name}` is `{text[:40]}`, and its default is {describe_type(default)}",
+                self._span(node),
+                help=[f"set it to {describe_type(default)}, or give a text as the default"],
+            ) from None
 
     def _name_secret(self, node: tree.Call, name: Value) -> Value:
         return SecretRef(str(name))

@@ -66,10 +66,12 @@ def _explain_assignment(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _explain_missing_equals(at: ErrorPosition) -> Diagnostic:
+def _explain_missing_equals(at: ErrorPosition) -> Diagnostic | None:
     key = at.previous.text
     if at.token == "COLON":
         return make_diagnostic("use-equals", f"`{key}` is assigned with `=`", at.span, "use `=`")
+    if at.word == "not" and _stands_in_comparison(at):
+        return _explain_or(at)
     return make_diagnostic(
         "use-equals",
         f"there is no `=` after `{key}`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from evalmake.language.diagnostic import make_error
 from evalmake.language.parser import MAX_NESTING
@@ -49,6 +50,28 @@ def read_percent(text: str, span: Span) -> float:
     if len(text) > _MOST_DIGITS // 4:
         raise make_error("bad-value", f"a percentage of more than {_MOST_DIGITS // 4} digits", span)
     return float(f"{text[:-1]}e-2")  # the nearest number: 99.99 / 100 is a little less than 0.9999
+
+
+_SPELLINGS: tuple[tuple[str, tuple[type, ...], Callable[[str, Span], Value]], ...] = (
+    (r"true|false", (bool,), lambda text, _: text == "true"),
+    (r"-?\d[\d_]*(\.\d+)?([eE][+-]?\d+)?", (int, float), read_number),
+    (r"\d+(\.\d+)?%", (int, float), read_percent),
+    (r"(\d+(\.\d+)?(ms|s|m|h|d))+", (Duration,), read_duration),
+    (r"\d+(\.\d+)?([KMGT]i?)?B", (Size,), read_size),
+)
+
+
+def read_like(example: Value, text: str, span: Span) -> Value:
+    """A text as a value of the type of another, as an Evalfile would write it; ValueError if it is none.
+
+    Any other value than a number, a duration, a size, `true` or `false` is an example of a text.
+    """
+    if not isinstance(example, bool | int | float | Duration | Size):
+        return text
+    for pattern, types, read in _SPELLINGS:
+        if type(example) in types and re.fullmatch(pattern, text, re.ASCII):
+            return read(text, span)
+    raise ValueError(text)
 
 
 class ValueExtents:

@@ -13,7 +13,7 @@ from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
 from evalmake.language.values import Files
 from evalmake.project.fields import Fields
-from evalmake.project.foreign_keys import suggest_form
+from evalmake.project.foreign_keys import suggest_form, suggest_plugin
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import MergedLayers, ParsedDeclaration
 from evalmake.project.key_types import Block, read_symbol
@@ -222,7 +222,7 @@ def _check_plugin_settings(
             span,
             about=about,
             notes=[f"the installed ones are {', '.join(names)}"],
-            help=[f"did you mean `{meant}`?"] if meant else [],
+            help=[f"did you mean `{meant}`?"] if meant else suggest_plugin(kind, name),
         )
         return None
     arguments = getattr(plugin, "Args", None)

@@ -84,6 +84,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Kind -> a key of another tool -> the key here."""
+_SYSTEM = 'write `adapter = { system = "..." }`; as an axis: `adapter.system in [SHORT, LONG]`'
 _FORMS: Mapping[str, Mapping[str, str]] = {
     "model": {
         "system": 'write `adapter = { system = "..." }`',
@@ -91,6 +92,9 @@ _FORMS: Mapping[str, Mapping[str, str]] = {
     },
     "benchmark": {"threshold": "a bound belongs in an eval: `require METRIC >= 0.8`"},
     "eval": {
+        "system": _SYSTEM,
+        "system_prompt": _SYSTEM,
+        "system_message": _SYSTEM,
         "models": "an axis makes a cell for each model: `model in [a, b]`",
         "tasks": "an axis makes a cell for each benchmark: `benchmark in [a, b]`",
         "benchmarks": "an axis makes a cell for each benchmark: `benchmark in [a, b]`",
@@ -114,6 +118,23 @@ _FORMS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Kind -> a key of another tool -> what to write here."""
+
+
+_PLUGINS: Mapping[str, Mapping[str, str]] = {
+    "report": {
+        **dict.fromkeys(("csv", "latex", "tex"), "`evalmake results --format {name}` prints the scores so"),
+        **dict.fromkeys(("html", "pdf"), "write markdown, of which other programs, such as pandoc, make {name}"),
+        **dict.fromkeys(("table", "text", "txt", "md"), "write `format = markdown`"),
+        **dict.fromkeys(("jsonl", "yaml"), "write `format = json`"),
+    }
+}
+"""Kind -> a plugin that others have -> what there is here."""
+
+
+def suggest_plugin(kind: str, name: str) -> list[str]:
+    """Help for a plugin that is not there, such as a format of reports."""
+    help = _PLUGINS.get(kind, {}).get(name)
+    return [help.format(name={"tex": "latex"}.get(name, name))] if help else []
 
 
 def find_own_name(kind: str, key: str) -> str | None:

@@ -269,6 +269,10 @@ def _suggest_value(wanted: str, value: object, at: Span) -> list[str]:
         return [f"write `{format_value(value.text)}`"]
     if wanted == "a text" and isinstance(value, Files):
         return [f"write `text({format_value(_write_path(value.files[0].path, at))})`, which gives the text of a file"]
+    if isinstance(value, Files) and at.text.startswith("file(") and "a text" in wanted:
+        return [f"write the value itself; `text{at.text.removeprefix('file')}` gives the text of a file"]
+    if wanted == "a whole number" and isinstance(value, tuple):
+        return ["it takes one of them; several are an axis of the eval: `in` in place of `=`"]
     if wanted == "a text" and isinstance(value, tuple):
         alone = len(value) == 1 and isinstance(value[0], str)
         return [

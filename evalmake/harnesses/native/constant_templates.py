@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from evalmake.harnesses.native.dataset import Record
@@ -48,4 +49,7 @@ def _suggest_field(template: Template, record: Record) -> str:
             return f"write `{{{name}}}`"
     for name in find_doubled_fields(template, record.data):
         return f"write `{{{name}}}`: doubled braces stand for braces"
+    for name in record.data:
+        if found := re.search(rf"[$<%\[({{]+\s*{re.escape(name)}(?!\w)\s*[>%\])}}]*", text):
+            return f"a field is written in braces: `{{{name}}}` in place of `{found[0].strip()}`"
     return f"a field is written in braces, as `{{{next(iter(record.data), 'question')}}}`"
