@@ -89,6 +89,9 @@ def _suggest_axis(key: str, inheritance: Inheritance) -> list[str]:
     benchmarks = (block.node for (kind, _), block in inheritance.parsed.items() if kind == "benchmark")
     written = {one.key.text for node in benchmarks for one in node.body if isinstance(one, Assign)}
     if key in Benchmark.model_fields or key in written:
+        extra: Any = Benchmark.model_fields[key].json_schema_extra if key in Benchmark.model_fields else None
+        if key == "harness" or (extra is not None and not extra["identity"]):
+            return [f"`{key}` is a key of the benchmark"]
         return [f"`{key}` is a key of the benchmark; an eval has it as an axis: `{key} in [...]`"]
     return []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from evalmake.project import catalog
+
 REQUEST_PARAMETERS = (
     "temperature",
     "top_p",
@@ -120,20 +122,54 @@ _FORMS: Mapping[str, Mapping[str, str]] = {
 """Kind -> a key of another tool -> what to write here."""
 
 
+_COMMAND = "`harness = command` runs any program; `evalmake help command` says how"
 _PLUGINS: Mapping[str, Mapping[str, str]] = {
+    "benchmark": {
+        "promptfoo": "`evalmake import promptfooconfig.yaml` makes an Evalfile of one of its configurations",
+        "nemo-evaluator": "its benchmarks are in the catalog: `evalmake catalog`",
+        "openai": 'write `include "catalog:simple-evals"`',
+        **dict.fromkeys(("lighteval", "opencompass", "deepeval", "olmes", "evals", "python", "shell"), _COMMAND),
+    },
+    "deployment": dict.fromkeys(
+        ("ollama", "llama-cpp", "llamacpp", "tgi", "lmdeploy", "mlx", "localai"),
+        "`engine = command` starts any server that has OpenAI's API: `run = ...`",
+    ),
     "report": {
         **dict.fromkeys(("csv", "latex", "tex"), "`evalmake results --format {name}` prints the scores so"),
         **dict.fromkeys(("html", "pdf"), "write markdown, of which other programs, such as pandoc, make {name}"),
         **dict.fromkeys(("table", "text", "txt", "md"), "write `format = markdown`"),
         **dict.fromkeys(("jsonl", "yaml"), "write `format = json`"),
-    }
+    },
 }
 """Kind -> a plugin that others have -> what there is here."""
+
+
+_OWN_SCORER = "write `scorer = python`, with a function of your own in `scorer_file`"
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "scorer": {
+        **dict.fromkeys(("llm", "llm-rubric", "model_graded_qa", "model_graded_fact", "g-eval", "rubric"), "judge"),
+        **dict.fromkeys(("exact_match", "em", "match", "equals"), "exact"),
+        **dict.fromkeys(("mcq", "multiple_choice", "letter"), "choice"),
+        **dict.fromkeys(("includes", "substring", "icontains"), "contains"),
+        **dict.fromkeys(("numeric", "numerical", "integer", "gsm8k"), "number"),
+        **dict.fromkeys(("code", "custom", "function", "javascript"), "python"),
+        **dict.fromkeys(("rouge", "bleu", "meteor", "chrf", "bertscore"), _OWN_SCORER),
+        "pattern": "regex",
+    }
+}
+"""A key -> a word of other tools -> the word here, or what to write."""
+
+
+def find_own_word(key: str, word: str) -> str | None:
+    """The word that a key takes for what other tools call `word`, or help where it takes none."""
+    return _WORDS.get(key, {}).get(word)
 
 
 def suggest_plugin(kind: str, name: str) -> list[str]:
     """Help for a plugin that is not there, such as a format of reports."""
     help = _PLUGINS.get(kind, {}).get(name)
+    if kind == "benchmark" and help is None and name in catalog.harness_names():
+        return [f'write `include "catalog:{name}"`, which declares its benchmarks']
     return [help.format(name={"tex": "latex"}.get(name, name))] if help else []
 
 

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ValidationError
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.file_search import is_pattern
 from evalmake.language.source import Span
+from evalmake.language.text import with_article
 from evalmake.language.values import NAME, Files, Symbol, describe_type, format_value
 from evalmake.project.fields import Fields
 from evalmake.project.file_lists import BadList, join_lists
-from evalmake.project.foreign_keys import find_own_name, suggest_form
+from evalmake.project.foreign_keys import find_own_name, find_own_word, suggest_form
+from evalmake.project.schema import KINDS
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -157,14 +159,15 @@ def _report_error(
         diagnostics.error("missing-key", f"{about} has no `{name}`", span, about=about, help=hints(name))
     elif kind == "literal_error":
         words = [w.strip("' ") for w in str(item["ctx"]["expected"]).replace(" or ", ", ").split(",")]
-        meant = closest_name(str(value), words)
+        own = find_own_word(key, str(value))
+        meant = own if own in words else None if own else closest_name(str(value), words)
         diagnostics.error(
             "unknown-word",
             f"`{key}` cannot be `{format_value(value) if isinstance(value, tuple | dict) else value}`",
             at,
             about=about,
             notes=[f"it can be {', '.join(words)}"],
-            help=[f"did you mean `{meant}`?"] if meant else _suggest_copies(value),
+            help=[f"did you mean `{meant}`?"] if meant else [own] if own else _suggest_copies(value),
         )
     elif kind == "quoted_word":
         diagnostics.error(
@@ -249,7 +252,7 @@ def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, 
             about=about,
             help=[COUNT_HELP]
             if key == "limit" and describe_share(value)
-            else _suggest_value(wanted, Symbol(str(value)) if key == "of" and _is_name(value) else value, at),
+            else _suggest_value(key, wanted, Symbol(str(value)) if key == "of" and _is_name(value) else value, at),
         )
 
 
@@ -262,11 +265,13 @@ def describe_share(value: object) -> str:
     return f"{value * 100:g}%, a share" if isinstance(value, float) and 0 < value < 1 else ""
 
 
-def _suggest_value(wanted: str, value: object, at: Span) -> list[str]:
+def _suggest_value(key: str, wanted: str, value: object, at: Span) -> list[str]:
     """Help that writes the same value as the expected type, where that is possible."""
     text = value if isinstance(value, str) else ""
     if wanted == "a text" and isinstance(value, Symbol):
         return [f"write `{format_value(value.text)}`"]
+    if key in ("image", "audio") and isinstance(value, Files):
+        return [f'each record names its own in a field: `{key} = "{{FIELD}}"`, relative to the data file']
     if wanted == "a text" and isinstance(value, Files):
         return [f"write `text({format_value(_write_path(value.files[0].path, at))})`, which gives the text of a file"]
     if isinstance(value, Files) and at.text.startswith("file(") and "a text" in wanted:
@@ -361,7 +366,9 @@ def report_unknown_key(
     """Report that `what` has no key `key`, which keys it has, and where to read about them."""
     kind = topic.rpartition(" ")[2]
     own = find_own_name(kind, key)
-    meant = own if own in names else None if suggest_form(kind, key) or "." in key else closest_name(key, names)
+    others = [] if hints else _suggest_kind(kind, key)
+    told = others or suggest_form(kind, key) or "." in key
+    meant = own if own in names else None if told else closest_name(key, names)
     noun = "setting" if also else "key"
     diagnostics.error(
         "unknown-key",
@@ -370,8 +377,15 @@ def report_unknown_key(
         about=about,
         also=also,
         notes=[f"its {noun}s are {', '.join(names)}"],
-        help=[*([f"did you mean `{meant}`?"] if meant else hints), *_read_on(topic, noun)],
+        help=[*([f"did you mean `{meant}`?"] if meant else hints or others), *_read_on(topic, noun)],
     )
+
+
+def _suggest_kind(kind: str, key: str) -> list[str]:
+    """Help for a key that declarations of another kind have."""
+    kinds = [with_article(one) for one, block in KINDS.items() if kind in KINDS and key in block.model_fields]
+    listed = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if kinds[1:] else kinds)
+    return [f"`{key}` is a key of {listed}"] if kinds else []
 
 
 def _read_on(topic: str, noun: str) -> list[str]:
