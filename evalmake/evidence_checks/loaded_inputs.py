@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalmake.evidence_checks.path_names import is_inner_path, place_of
@@ -43,6 +43,8 @@ class LoadedInputs:
     packages: Mapping[str, Mapping[str, str]]  # `benchmark NAME` -> package -> version
     additions: Mapping[str, Mapping[str, str]]  # benchmark -> texts that its harness added to its identity
     plugins: Mapping[str, Mapping[str, Mapping[str, str]]]  # group -> name -> {distribution, version}
+    datasets: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """Key of a selection of the hub -> its files: their names in the data set, and those of `files`."""
 
     def to_json(self) -> bytes:
         """The bytes of the file: the same for the same inputs."""
@@ -63,6 +65,7 @@ class LoadedInputs:
             "additions": {name: dict(texts) for name, texts in self.additions.items()},
             "plugins": self.plugins,
         }
+        value |= {"datasets": dict(self.datasets)} if self.datasets else {}
         return json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"
 
 
@@ -100,6 +103,9 @@ def parse_inputs(data: bytes) -> LoadedInputs:
         {name: _texts(_object(value, "packages"), name) for name in _object(value, "packages")},
         {name: _texts(_object(value, "additions"), name) for name in _object(value, "additions")},
         {group: _parse_plugins(value, group) for group in _object(value, "plugins")},
+        {key: _parse_files(one, files) for key, one in _object(value, "datasets").items()}
+        if "datasets" in value
+        else {},
     )
 
 
@@ -109,6 +115,14 @@ def _parse_plugins(value: dict[str, Any], group: str) -> dict[str, dict[str, str
     if any(set(one) != {"distribution", "version"} for one in plugins.values()):
         raise ValueError("`plugins` has one without distribution or version")
     return plugins
+
+
+def _parse_files(value: object, files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The files of a data set: what it calls them, and their names here."""
+    pairs = [_list_of_texts({"datasets": pair}, "datasets") for pair in _as_list(value, "datasets")]
+    if not all(len(pair) == 2 and is_inner_path(pair[0]) and pair[1] in files for pair in pairs):
+        raise ValueError("`datasets` has what is no file of a data set")
+    return tuple((name, known) for name, known in pairs)
 
 
 def _answer_to_json(answer: object) -> object:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.evidence_checks.loaded_inputs import LoadedInputs
-from evalmake.evidence_checks.path_names import place_of
+from evalmake.evidence_checks.path_names import HUB, place_of
 from evalmake.evidence_checks.project_copy import ProjectLayout, hash_of
 from evalmake.evidence_checks.recorded_inputs import SOURCES
 from evalmake.evidence_checks.sources import ABSENT, NO_DIGEST, RESOLVED, open_sources
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
+from evalmake.pins.hub_address import hub_address
 from evalmake.planner.digest import describe_text
 from evalmake.planner.graph import Graph
 from evalmake.planning import find_problems, is_error, make_plan
@@ -22,6 +23,7 @@ from evalmake.project.catalog import PREFIX, catalog_folder
 from evalmake.project.command_words import Words
 from evalmake.project.named_files import list_input_files
 from evalmake.project.targets import Selection
+from evalmake.run.hub_data import find_missing_datasets
 from evalmake.signatures.keys import make_key_pair
 from evalmake.workspace import Workspace
 
@@ -101,6 +103,10 @@ def check_readiness(
         if recorded is not None and not overrides:
             _describe_changes(graph, recorded[1], found)
         _add_problems(_find_problems(workspace, graph), found)
+        for selection in find_missing_datasets(graph.nodes.values(), workspace.plugins):
+            found.notes.append(
+                f"a run downloads the data set {selection} from {hub_address()}: it is not in the cache here"
+            )
     return found
 
 
@@ -129,6 +135,8 @@ def _check_files(
         if name.startswith(PREFIX):
             _check_catalog(name, digest, found)
             continue
+        if name.startswith(HUB):
+            continue  # a run asks the hub for its data, or the cache here
         path = layout.path_of(name)
         if digest == NO_DIGEST:
             _make_key(path, found)

@@ -10,7 +10,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from evalmake.evidence_checks.loaded_inputs import LoadedInputs
-from evalmake.evidence_checks.path_names import place_of
+from evalmake.evidence_checks.path_names import HUB, place_of
 from evalmake.evidence_checks.recorded_inputs import SOURCES, bad_evidence, check_copies
 from evalmake.language.diagnostic import make_error
 from evalmake.project.catalog import PREFIX
@@ -59,7 +59,7 @@ def write_project(evidence: Path, inputs: LoadedInputs, root: Path) -> ProjectLa
     """Write all sources below `root`, which must be empty, or hold these very files already."""
     layout = ProjectLayout.of(root, inputs)
     copies = check_copies(evidence / SOURCES, inputs.files)
-    wanted = {layout.path_of(name): path for name, path in copies.items() if not name.startswith(PREFIX)}
+    wanted = {layout.path_of(name): path for name, path in copies.items() if not name.startswith((PREFIX, HUB))}
     if _is_empty(root):
         _copy(wanted.items(), root)
     else:

@@ -105,6 +105,10 @@ class RecordedInputs(ExternalInputs):
         self._placed[place] = path
         return place
 
+    def copy_of(self, name: str) -> Path | None:
+        """The copy of a file by its name, if it was copied."""
+        return self._copies.get(name)
+
     def _name(self, path: Path) -> str:
         text = str(path.absolute())
         if text.startswith(f"{self._home}/"):

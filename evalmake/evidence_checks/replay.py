@@ -21,6 +21,7 @@ from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Job
 from evalmake.run.gateways.sessions import USAGE_FOLDERS
+from evalmake.run.hub_data import find_missing_datasets
 from evalmake.run.job_builder import GatewayRoute, JobBuilder
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
@@ -77,7 +78,9 @@ def replay_evaluations(
         node = nodes.get(one.signed.name)
         whole = read_again and _is_read_again(one, node)
         why_not = "the Evalfile declares no such evaluation"
-        why_not = why_not if node is None else _find_obstacle(folder, one, node, whole)
+        why_not = (
+            why_not if node is None else _find_obstacle(folder, one, node, whole) or _find_absent_data(node, workspace)
+        )
         if node is None or why_not:
             found.append(ReplayedEvaluation(one.signed.name, why_not=why_not, is_read_again=whole))
         else:
@@ -104,6 +107,12 @@ def _find_obstacle(folder: EvidenceFolder, one: ProvedEvaluation, node: Node, re
     if "accepted-from" in one.counting.facts:
         return "the result was accepted for another definition than the one that it was measured with"
     return ""
+
+
+def _find_absent_data(node: Node, workspace: Workspace) -> str:
+    """Which data set of the hub is neither in the evidence nor in the cache of this machine."""
+    missing = next(iter(find_missing_datasets([node], workspace.plugins)), None)
+    return f"the data set {missing} is neither in the evidence nor in the cache here" if missing else ""
 
 
 def _is_read_again(one: ProvedEvaluation, node: Node | None) -> bool:

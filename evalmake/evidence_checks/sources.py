@@ -31,7 +31,7 @@ from evalmake.language.diagnostic import make_error
 from evalmake.language.external_inputs import Question
 from evalmake.language.file_hashes import hash_bytes
 from evalmake.language.file_tree import read_plain_file
-from evalmake.language.values import Files
+from evalmake.language.values import File, Files
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Graph, Node, additions_of_harness
 from evalmake.plugins import InstalledPlugins
@@ -42,6 +42,7 @@ from evalmake.project.matrix import expand_matrix
 from evalmake.project.named_files import list_input_files
 from evalmake.project.overrides import mention_overrides
 from evalmake.project.targets import Selection
+from evalmake.run.hub_data import find_selections
 from evalmake.workspace import Workspace
 
 RESOLVED = "resolved."
@@ -133,6 +134,7 @@ def collect_sources(workspace: Workspace, graph: Graph, with_data: bool) -> Sour
         _find_packages(graph),
         _find_additions(graph, workspace.plugins),
         _find_plugins(workspace),
+        _find_datasets(graph, workspace.plugins, names, files),
     )
     return Sources({place_of(name): file for name, file in files.items()}, inputs)
 
@@ -165,7 +167,9 @@ def open_sources(folder: Path, scratch: Path) -> tuple[Workspace, Graph]:
         return {**additions_of_harness(benchmark, harness), **inputs.additions.get(benchmark.name, {})}
 
     workspace.find_versions, workspace.find_additions = find_versions, find_additions
-    return workspace, workspace.unchecked_graph_of(_select(workspace, inputs))
+    graph = workspace.unchecked_graph_of(_select(workspace, inputs))
+    _attach_copies(graph, plugins, inputs, external)
+    return workspace, graph
 
 
 def read_inputs(folder: Path) -> LoadedInputs:
@@ -204,6 +208,33 @@ def _select(workspace: Workspace, inputs: LoadedInputs) -> Selection:
     )
 
 
+def _find_datasets(
+    graph: Graph, plugins: InstalledPlugins, names: PathNames, copied: Mapping[str, SourceFile]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The files of data sets of the hub that are copied, by the key of the selection."""
+    found = {}
+    for benchmark, selection in find_selections(_nodes(graph), plugins):
+        files = benchmark.fetched.files if benchmark.fetched else ()
+        pairs = tuple((file.name, names.name_of(file.path.absolute())) for file in files)
+        if pairs and all(name in copied for _, name in pairs):
+            found[selection.key] = pairs
+    return found
+
+
+def _attach_copies(graph: Graph, plugins: InstalledPlugins, inputs: LoadedInputs, external: RecordedInputs) -> None:
+    """Give benchmarks the files of their data sets that are in the evidence, and no others of this machine."""
+    for benchmark, selection in find_selections(_nodes(graph), plugins):
+        pairs = inputs.datasets.get(selection.key, ())
+        copies = [(name, inputs.files[known], external.copy_of(known)) for name, known in pairs]
+        files = [File(name, digest, path) for name, digest, path in copies if path is not None]
+        if files and len(files) == len(pairs):
+            benchmark.fetched = Files(tuple(files))
+
+
+def _nodes(graph: Graph) -> list[Node]:
+    return [*graph.nodes.values(), *(node for report in graph.reports.values() for node in report.nodes)]
+
+
 def _data_files(graph: Graph) -> Iterable[tuple[Path, str]]:
     """The files that the benchmarks of a graph read, with their digests, each once."""
     found = {file.path: file.sha256 for benchmark, _ in _benchmarks(graph) for file in list_input_files(benchmark)}
@@ -212,8 +243,7 @@ def _data_files(graph: Graph) -> Iterable[tuple[Path, str]]:
 
 def _benchmarks(graph: Graph) -> Iterable[tuple[Declaration, Node]]:
     """The benchmarks of a graph, each with a node that has it."""
-    nodes: list[Node] = [*graph.nodes.values(), *(node for report in graph.reports.values() for node in report.nodes)]
-    return {node.evaluation.benchmark.name: (node.evaluation.benchmark, node) for node in nodes}.values()
+    return {node.evaluation.benchmark.name: (node.evaluation.benchmark, node) for node in _nodes(graph)}.values()
 
 
 def _find_plugins(workspace: Workspace) -> dict[str, dict[str, dict[str, str]]]:

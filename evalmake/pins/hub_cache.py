@@ -63,6 +63,11 @@ class HubCache:
         home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
         self.folder = folder or home / "evalmake" / "hub"
 
+    @property
+    def contents(self) -> Path:
+        """The folder with the contents of files."""
+        return self.folder / "files"
+
     def find(self, selection: Selection) -> Files | None:
         """The files of a selection, if all of them are here; their contents are not looked at."""
         path = self._selection_path(selection)
@@ -93,7 +98,7 @@ class HubCache:
 
         dataset = HubDataset(selection.repository, selection.commit)
         files = dataset.list_files()
-        (self.folder / "files").mkdir(parents=True, exist_ok=True)
+        self.contents.mkdir(parents=True, exist_ok=True)
         cards = [one for one in files if one.path == CARD and one.size <= _MOST_CARD]
         card = self._get(dataset, cards[0], lambda size: None).path.read_text(errors="replace") if cards else ""
         chosen = select_files(files, card, selection.config, selection.split)
@@ -112,7 +117,7 @@ class HubCache:
         """One file, downloaded unless its content is here."""
         if one.sha256 and (place := self._place(one.path, one.sha256)).exists() and place.stat().st_size == one.size:
             return File(one.path, one.sha256, place)
-        temporary = self.folder / "files" / f".{os.getpid()}"
+        temporary = self.contents / f".{os.getpid()}"
         try:
             digest = dataset.download(one, temporary, tell)
             place = self._place(one.path, digest)
@@ -125,7 +130,7 @@ class HubCache:
 
     def _place(self, name: str, digest: str) -> Path:
         """Where a content lies; the suffix says how it is read."""
-        return self.folder / "files" / f"{digest}{PurePosixPath(name).suffix}"
+        return self.contents / f"{digest}{PurePosixPath(name).suffix}"
 
     def _selection_path(self, selection: Selection) -> Path:
         return self.folder / "selections" / f"{selection.key}.json"

@@ -245,3 +245,62 @@ def test_a_query_of_a_data_set(project: Project, hub: StandInHub) -> None:
     hub.files.clear()
     pin(project, split=sql.replace("test", "train").replace("where level", "where random()"))
     assert "`random()` gives something else each time" in project.run("-n", status=2).stderr
+
+
+def write_evidence(project: Project) -> None:
+    """Build a benchmark of the hub, and its evidence."""
+    pin(project)
+    text = (project.root / "Evalfile").read_text()
+    project.run("key", "new", "audit")
+    report = 'report r { of = [e], format = in-toto, path = "evidence", sign = file("audit.key") }\n'
+    project.write("Evalfile", text + report)
+    project.run()
+
+
+def test_evidence_is_replayed_without_the_cache(
+    project: Project, hub: StandInHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Evidence holds the records that were asked: another machine scores the replies again, without hub and cache."""
+    write_evidence(project)
+    requests = len(hub.asked)
+    for cache in (tmp_path / "caches", tmp_path / "empty"):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+        said = project.run("reproduce", "evidence", "--key", "audit.pub", "--replay", env=NOWHERE).stdout
+        assert "1 of 1 evaluations scored again: the same" in said
+        assert "cannot be read here" not in said
+        project.run("verify", "evidence", "--key", "audit.pub", env=NOWHERE)
+    assert len(hub.asked) == requests
+    names = [path.relative_to(project.root / "evidence") for path in (project.root / "evidence").rglob("*.parquet")]
+    assert {str(name.parent) for name in names} == {"sources/@hub"}
+    assert str(tmp_path / "caches") not in (project.root / "evidence" / "inputs.json").read_text()
+
+
+def test_evidence_without_its_data_is_not_replayed(
+    project: Project, hub: StandInHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where evidence of a data set lacks its records, and the cache does, too, a replay names the data set."""
+    monkeypatch.setattr("evalmake.evidence_checks.sources.MOST_SOURCE_BYTES", 1000)
+    write_evidence(project)
+    assert not list((project.root / "evidence").rglob("*.parquet"))
+    words = ("reproduce", "evidence", "--key", "audit.pub", "--replay")
+    assert "1 of 1 evaluations scored again: the same" in project.run(*words, env=NOWHERE).stdout
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    said = " ".join(project.run(*words, env=NOWHERE, status=1).stdout.split())
+    missing = f"the data set acme/sums@{COMMIT[:12]} (split test) is neither in the evidence nor in the cache here"
+    assert f"e: {missing}" in said
+
+
+def test_a_project_of_evidence_asks_the_hub(
+    project: Project, hub: StandInHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A written project says that a run downloads its data; offline, nothing of it starts."""
+    write_evidence(project)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    words = ("reproduce", "evidence", "--key", "audit.pub", "--into")
+    said = project.run(*words, str(tmp_path / "new"), env=NOWHERE, status=None)
+    assert f"a run downloads the data set acme/sums@{COMMIT[:12]} (split test) from http://127.0.0.1:9" in said.stdout
+    assert (tmp_path / "new" / "Evalfile").is_file()
+    offline = project.run(*words, str(tmp_path / "newer"), "--ask", env=NOWHERE, status=2)
+    assert "cannot be downloaded" in offline.stderr
+    assert not list((tmp_path / "newer").rglob("samples.jsonl"))
+    project.run(*words, str(tmp_path / "newest"), "--ask")
