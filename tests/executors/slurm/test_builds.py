@@ -118,6 +118,37 @@ def test_judge(either: Clustered) -> None:
     either.clean()
 
 
+NEAR = """\
+benchmark graded {
+    harness  = native
+    files    = file("sums.jsonl")
+    prompt   = "{question}"
+    checks   = [{ type = similar, value = "7" }]
+    embedder = grader
+}
+"""
+
+
+def embedded(seen: ReceivedRequest) -> list[bytes]:
+    """A model that says a number, and an embedder for which all texts are near."""
+    texts = json.loads(seen.body).get("input", [])
+    rows = [{"index": at, "embedding": [1.0, float(at)]} for at, _ in enumerate(texts)]
+    return [http_reply({"data": rows, "model": "grader"} if texts else chat_completion("7"))]
+
+
+def test_embedder(either: Clustered) -> None:
+    """A job brings a gateway to its embedder, too."""
+    upstream = Upstream(embedded)
+    grader = model(upstream.url.removesuffix("/v1"), "grader").replace("{", "{\n    api = embeddings", 1)
+    either.sums(4)
+    either.evalfile(either.executor(), model(upstream.url.removesuffix("/v1")), grader, NEAR, GRADED)
+    ended = either.run()
+    assert ended.status == 0, ended.text
+    [attempt] = either.attempts()
+    assert json.loads(either.output(attempt, "gateway-embedder/usage.json"))["requests"] == 4
+    either.clean()
+
+
 PIPELINE = """\
 import json, os, urllib.request
 
