@@ -10,19 +10,27 @@ from evalmake.planner.graph import Node
 from evalmake.preflight.context import BuildContext, distinct_cells, first_of_each
 from evalmake.project.project import Project
 
+_SHOWN = 3  # of the others that need too many
+
 
 def check_gpus(context: BuildContext, diagnostics: Diagnostics) -> None:
-    """Executors that do not count their GPUs (clusters) are never short of them."""
+    """Executors that do not count their GPUs (clusters) are never short of them.
+
+    One error for each executor says who needs the most, and names the others.
+    """
     needs = (
         (node, executor, count)
         for node in distinct_cells(context.nodes)
         for executor, count in _gpus_needed(node, context.project).items()
         if count
     )
+    lacking: dict[str, list[tuple[Node, int]]] = {}
     for node, executor, count in first_of_each(needs, lambda need: (need[0].services, *need[1:])):
         devices = context.executor(executor).gpus()
         if devices is not None and count > len(devices):
-            _report(context, node, executor, count, len(devices), diagnostics)
+            lacking.setdefault(executor, []).append((node, count))
+    for executor, found in lacking.items():
+        _report(context, executor, found, len(context.executor(executor).gpus() or ()), diagnostics)
 
 
 def _gpus_needed(node: Node, project: Project) -> Counter[str]:
@@ -36,14 +44,20 @@ def _gpus_needed(node: Node, project: Project) -> Counter[str]:
 
 
 def _report(
-    context: BuildContext, node: Node, executor: str, count: int, available: int, diagnostics: Diagnostics
+    context: BuildContext, executor: str, found: list[tuple[Node, int]], available: int, diagnostics: Diagnostics
 ) -> None:
+    node, count = max(found, key=lambda one: one[1])
+    rest = [(one, needed) for one, needed in found if one is not node]
+    others = [f"{one.name} ({needed})" for one, needed in rest]
+    labels = [label for one in [node, *(one for one, _ in rest[:_SHOWN])] for label in _users(context, one, executor)]
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     diagnostics.error(
         "executor-lacks",
         f"executor `{executor}` has {_count(available)}, and {node.name} needs {count} at once",
         context.project.executors[executor].span,
-        also=_users(context, node, executor),
+        also=[*dict.fromkeys(labels)],
         about=f"eval {node.evaluation.eval}",
+        notes=[f"too few, too, for {', '.join(others[:_SHOWN])}{more}"] if others else [],
     )
 
 

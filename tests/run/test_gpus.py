@@ -116,6 +116,8 @@ def test_more_than_there_are(bench: Bench) -> None:
     assert "error: executor `local` has 1 GPU, and e/one/1 needs 2 at once [executor-lacks]" in ended.err
     assert "`one` takes 2" in ended.err
     assert "`two` takes 2" in ended.err
+    assert "note: too few, too, for e/two/1 (2)\n" in ended.err
+    assert ended.err.count("error: ") == 1
     assert steps(ended) == []
     assert bench.attempts() == []
 
