@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import evalmake
 from evalmake import cli
 from evalmake.command_registry import COMMAND_NAMES, REGISTRY
 from tests.support.projects import Project
+from tests.support.workspaces import Bench
 
 COMMANDS = Path(evalmake.__file__).parent / "commands"
 EVALFILE = """\
@@ -43,15 +43,10 @@ ODD = "model   m {  }\n"
 def complete(project: Project, line: str) -> list[str]:
     """What bash offers for the last word of a command line."""
     words = shlex.split(line) + [""] * line.endswith(" ")
-    env = {
-        **os.environ,
-        "_EVALMAKE_COMPLETE": "bash_complete",
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(len(words) - 1),
-    }
-    argv = [sys.executable, "-m", "evalmake"]
-    done = subprocess.run(argv, cwd=project.root, env=env, capture_output=True, text=True, check=True)
-    return [row.partition(",")[2] for row in done.stdout.splitlines()]
+    env = {"_EVALMAKE_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    ended = Bench(project.root).run(env=env)
+    assert ended.status == 0
+    return [row.partition(",")[2] for row in ended.out.splitlines()]
 
 
 def test_each_command_has_a_file() -> None:
@@ -147,7 +142,7 @@ def test_completion_where_nothing_is_to_do(project: Project) -> None:
     project.write("job.sh", "echo '{\"accuracy\": 1.0}' > $EVALMAKE_OUT/scores.json\n")
     project.write("Evalfile", EVALFILE.replace('"true"', '"sh ../../../job.sh"'))
     for _ in range(3):
-        subprocess.run([sys.executable, "-m", "evalmake"], cwd=project.root, check=True, capture_output=True)
+        assert Bench(project.root).run().status == 0
     assert set(complete(project, "evalmake l")) == {"list", "logs"}
 
 
