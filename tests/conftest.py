@@ -14,6 +14,11 @@ from unittest.mock import patch
 
 import pytest
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # evalmake is started hundreds of times
+sys.dont_write_bytecode = False
+for _number in (signal.SIGINT, signal.SIGHUP):  # whoever started the tests may ignore them, as `nohup` and `&` do
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 pytest.register_assert_rewrite("tests.support", "tests.executors")  # their asserts show the values, too
 from evalmake.run.environments.environments import Environment  # noqa: E402
 from tests.support.daemons import needed  # noqa: E402
@@ -38,11 +43,6 @@ if TYPE_CHECKING:
     from tests.support.ssh_login import Login
 
 pytest_plugins = ["tests.support.schedule"]
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # evalmake is started hundreds of times
-sys.dont_write_bytecode = False
-for _number in (signal.SIGINT, signal.SIGHUP):  # whoever started the tests may ignore them, as `nohup` and `&` do
-    if signal.getsignal(_number) == signal.SIG_IGN:
-        signal.signal(_number, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -14,11 +14,14 @@ import itertools
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -41,10 +44,19 @@ _TURNS = itertools.cycle((0, 1))
 _ONE_AT_A_TIME = threading.Lock()
 
 
+def _read_inherited() -> list[str]:
+    """What a process inherits beside variables: ignored signals, limits and the mask of new files."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return [line for line in status if line.startswith(("SigIgn:", "Umask:"))] + [Path("/proc/self/limits").read_text()]
+
+
+_INHERITED = _read_inherited()
+
+
 def can_fork(environ: Mapping[str, str]) -> bool:
-    """Whether Python would start in an environment as it did in that of the servers."""
+    """Whether evalmake would start in an environment, and as this process is now, as the servers did."""
     names = {name for name in {*environ, *_ENVIRON} if name.startswith(_READ_AT_START)}
-    return all(environ.get(name) == _ENVIRON.get(name) for name in names)
+    return all(environ.get(name) == _ENVIRON.get(name) for name in names) and _read_inherited() == _INHERITED
 
 
 class ForkedProcess:
@@ -78,6 +90,74 @@ class ForkedProcess:
             assert piece, "the server ended"
             line += piece
         return line
+
+
+class ForkedPopen:
+    """`evalmake WORDS` with pipes for its output: as `subprocess.Popen`, as far as tests need that."""
+
+    stdin = None
+
+    def __init__(self, words: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> None:
+        """Start it."""
+        (read_out, out), (read_err, err) = os.pipe(), os.pipe()
+        try:
+            self._process = ForkedProcess(words, folder, environ, out, err)
+        finally:
+            os.close(out)
+            os.close(err)
+        self.args, self.pid = ["evalmake", *words], self._process.pid
+        self.returncode: int | None = None
+        self.stdout, self.stderr = os.fdopen(read_out, encoding="utf-8"), os.fdopen(read_err, encoding="utf-8")
+        self._said = ["", ""]
+        self._readers: list[threading.Thread] = []
+
+    def poll(self) -> int | None:
+        """The status if it has ended."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The status at its end."""
+        if self.returncode is None:
+            try:
+                self.returncode = self._process.wait(timeout)
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0) from None
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it writes, or has written since it was last read, until its end."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._readers:
+            self._readers = [threading.Thread(target=self._read, args=(at,), daemon=True) for at in (0, 1)]
+            for reader in self._readers:
+                reader.start()
+        for reader in self._readers:
+            reader.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            if reader.is_alive():
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        self.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return self._said[0], self._said[1]
+
+    def _read(self, at: int) -> None:
+        with (self.stdout, self.stderr)[at] as stream:
+            self._said[at] = stream.read()
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it has not ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send it TERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
 
 
 @cache

@@ -20,7 +20,7 @@ from typing import Any
 from evalmake.planner.action import ActionResult
 from evalmake.store.store import Store
 from evalmake.store.verification import verify_store
-from tests.support.fork_server import ForkedProcess, can_fork
+from tests.support.fork_server import ForkedPopen, ForkedProcess, can_fork
 
 NOBODY = """\
     model nobody {
@@ -93,7 +93,7 @@ class Bench:
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     started: list[subprocess.Popen[str]] = field(default_factory=list)
     forks: bool = True
-    """Whether `run` may fork evalmake from a process that has imported it. Its `/proc/PID` then shows that one's."""
+    """Whether to fork evalmake from a process that has imported it. Its `/proc/PID` then shows that one's."""
 
     def evalfile(self, *texts: str) -> None:
         """Write the Evalfile: one text after the other."""
@@ -116,18 +116,23 @@ class Bench:
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `evalmake WORDS`, in a session of its own as in a terminal's foreground."""
-        process = subprocess.Popen(
+        process = self._start(words, self.environ(env))
+        self.started.append(process)
+        return process
+
+    def _start(self, words: tuple[str, ...], environ: dict[str, str]) -> subprocess.Popen[str]:
+        if self.forks and can_fork(environ):
+            return ForkedPopen(words, self.root, environ)  # type: ignore[return-value]
+        return subprocess.Popen(
             [sys.executable, "-m", "evalmake", *words],
             cwd=self.root,
-            env={"PYTHONFAULTHANDLER": "1"} | self.environ(env),
+            env={"PYTHONFAULTHANDLER": "1"} | environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
-        self.started.append(process)
-        return process
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run `evalmake WORDS` to its end."""
