@@ -31,6 +31,7 @@ deployment server { {deployment} weights = "/weights", image = "acme/server:1", 
 model served { deployment = server }
 model hosted { endpoint = "http://127.0.0.1:1/v1", name = "hosted", adapter = { cache = true } }
 model grader { endpoint = "http://127.0.0.1:1/v1", name = "grader" }
+model vectors { endpoint = "http://127.0.0.1:1/v1", name = "vectors", api = embeddings }
 benchmark bench { {benchmark}, adapter = { cache = true } }
 eval e { model in [served, hosted], benchmark = bench, adapter = { cache = true } }
 """
