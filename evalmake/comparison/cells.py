@@ -161,9 +161,9 @@ def _make_cell(stored: StoredResult, result: Result | None, store: Store, read: 
 
 
 def describe_place(cell: Evaluation) -> dict[str, str]:
-    """Its eval, axes, model and benchmark; seeds are pooled."""
+    """Its eval, axes, model and benchmark, without the values of axes in their names; seeds are pooled."""
     axes = {name: str(value) for name, value in cell.axes if name != SEED}
-    return {EVAL: cell.eval, **axes, MODEL: cell.model.name, BENCHMARK: cell.benchmark.name}
+    return {EVAL: cell.eval, **axes, MODEL: cell.model.name, BENCHMARK: cell.benchmark_name}
 
 
 def make_sample_reader(store: Store, action: str, attempt: int) -> ReadSamples:

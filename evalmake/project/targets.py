@@ -224,7 +224,22 @@ def _check_aliases(project: Project, cells: Cells) -> None:
         _add_target(project, cells, name, alias.file.span(alias.node.name), everything)
 
 
+def _complete_path(word: str, cells: Cells) -> str:
+    """A word that leaves out parts of the paths of cells, as a pattern for all of these; else empty."""
+    name, *given = word.split("/")
+    for cell in cells.get(name, ()) if given else ():
+        parts, left = cell.name.split("/")[1:], [*given]
+        pattern = [left.pop(0) if left and re.match(translate(left[0]), part) else "*" for part in parts]
+        if not left and len(parts) > len(given):
+            return "/".join([name, *pattern])
+    return ""
+
+
 def _unknown_target_error(project: Project, cells: Cells, word: str, span: Span) -> Exception:
+    if pattern := _complete_path(word, cells):
+        told = f"no cell matches `{word}`" if re.search(r"[*?\[]", word) else f"no target is named `{word}`"
+        notes = [f"the paths of these cells have {pattern.count('/') + 1} parts"]
+        return make_error("unknown-target", told, span, notes=notes, help=[f"write `{pattern}`"])
     if re.search(r"[*?\[]", word):
         some = next((group[0].name for group in cells.values() if group), "")
         notes = [f"a cell's path looks like {some}"] if some else []

@@ -135,3 +135,36 @@ def test_texts_of_models_are_made_safe(compared: Project) -> None:
     assert "\x1b" not in said
     assert "\N{REPLACEMENT CHARACTER}[31m" in said
     assert "\\|\\`" in compared.run("compare", "odd/good", "odd/alike", "--flips", "--format", "markdown").stdout
+
+
+def test_values_of_axes_are_compared(project: Project) -> None:
+    """A parameter, and a key of the benchmark: each pairs the same items, and other axes tell the pairs apart."""
+    rows = "".join(json.dumps({"question": f"What is {a} + 7?", "answer": a + 7}) + "\n" for a in range(8))
+    project.write("sums.jsonl", rows)
+    project.write(
+        "Evalfile",
+        """
+PLAIN = "{question}"
+LONG  = "{question} Think, then answer with a number."
+deployment d { engine = mock, args = { skill = 0.7 } }
+model m { deployment = d }
+benchmark b {
+    harness = native
+    files   = file("sums.jsonl")
+    prompt  = "{question}"
+    target  = "{answer}"
+    scorer  = number
+}
+eval e { model = m, benchmark = b, params.temperature in [0.0, 0.7], prompt in [PLAIN, LONG] }
+""",
+    )
+    project.run("e")
+    found = compare(project, "e/0.0/*", "e/0.7/*")
+    assert [one["benchmark"] for one in found["benchmarks"]] == ["b (prompt=PLAIN)", "b (prompt=LONG)"]
+    found = compare(project, "e/*/PLAIN", "e/*/LONG")
+    assert [one["benchmark"] for one in found["benchmarks"]] == [
+        "b (params.temperature=0.0)",
+        "b (params.temperature=0.7)",
+    ]
+    assert [one["items"] for one in found["benchmarks"]] == [8, 8]
+    assert [change["path"] for change in found["differences"]] == ["benchmark.prompt"]
