@@ -222,7 +222,9 @@ def _report_interrupt() -> int:
 
 def _run_command(argv: list[str], owns_process: bool, interrupts: RaisedInterrupts) -> int:
     from evalmake.language.diagnostic import EvalmakeError
+    from evalmake.terminal.command_hints import forget_options
 
+    forget_options()
     try:
         return int(main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=(argv, owns_process)) or 0)
     except EvalmakeError as error:

@@ -19,6 +19,7 @@ from evalmake.run.descriptors import raise_descriptor_limit
 from evalmake.session import BuildOutcome, build
 from evalmake.standard_streams import print_result
 from evalmake.terminal.colour_and_tty import print_diagnostics, terminal_columns
+from evalmake.terminal.command_hints import complete_commands
 from evalmake.terminal.outcome import (
     collect_problems,
     render_nothing_to_do,
@@ -55,7 +56,7 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
     if request.json:
         print_result(json.dumps(to_json(outcome), ensure_ascii=False) + "\n")
     elif not quiet:
-        print_result(clean(render_outcome(outcome, verbose)))
+        print_result(clean(complete_commands(render_outcome(outcome, verbose))))
     told_once = request.json or request.plan or verbose or outcome.revalidated
     if outcome.plan.is_empty and not outcome.ran and not told_once:
         remember_null_build(outcome, argv, "" if quiet else clean(render_nothing_to_do(outcome)), start)
@@ -108,7 +109,7 @@ def _plan_printer(request: Request, quiet: bool, verbose: bool) -> Callable[[Bui
             gc.freeze()
             gc.enable()
             if verbose:
-                click.echo(clean(render_plan(outcome.plan)), err=True)
+                click.echo(clean(complete_commands(render_plan(outcome.plan))), err=True)
             if not quiet:
                 _print_unmet_requirements(outcome)
 
@@ -131,8 +132,13 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
     requirements = find_requirements(workspace.project, plan, workspace.plugins)
     click.echo(
         clean(
-            "\n".join(
-                [*render_revalidated(outcome), render_plan(plan, outcome.estimate, requirements, terminal_columns())]
+            complete_commands(
+                "\n".join(
+                    [
+                        *render_revalidated(outcome),
+                        render_plan(plan, outcome.estimate, requirements, terminal_columns()),
+                    ]
+                )
             )
         )
     )

@@ -14,6 +14,7 @@ from evalmake.command_line.completion import complete_targets
 from evalmake.command_line.env_file import read_env_file
 from evalmake.command_registry import find_command
 from evalmake.project.boundary import ALLOW_VARIABLE
+from evalmake.terminal.command_hints import note_option
 
 if TYPE_CHECKING:
     from evalmake.scoring.verdict import Margin
@@ -40,6 +41,14 @@ def _change_directory(ctx: click.Context, param: click.Parameter, folder: Path |
         os.chdir(folder)
     except OSError as error:
         raise DirectoryError(f"cannot work in {folder}: {error.strerror}") from None
+    note_option("-C", folder)
+
+
+def _note_file(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
+    """Let the commands that messages suggest name the same Evalfile."""
+    if file is not None and str(file) != "Evalfile":
+        note_option("-f", file)
+    return file
 
 
 def _allow_paths(ctx: click.Context, param: click.Parameter, folders: tuple[Path, ...]) -> None:
@@ -116,7 +125,9 @@ class DirectoryError(click.ClickException):
         click.echo(f"error: {self.message}", err=True)
 
 
-file_option = click.option("-f", "--file", type=PATH, help="Read this Evalfile (default: the nearest `Evalfile`).")
+file_option = click.option(
+    "-f", "--file", type=PATH, callback=_note_file, help="Read this Evalfile (default: the nearest `Evalfile`)."
+)
 directory_option = click.option(
     "-C",
     "--directory",

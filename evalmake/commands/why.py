@@ -19,6 +19,7 @@ def command(file: Path | None, words: Sequence[str]) -> int:
     from evalmake.project.command_words import Words
     from evalmake.project.targets import refuse_no_targets
     from evalmake.terminal import staleness
+    from evalmake.terminal.command_hints import complete_commands
     from evalmake.workspace import Workspace
 
     parsed = Words.of(words, "why")
@@ -30,5 +31,5 @@ def command(file: Path | None, words: Sequence[str]) -> int:
         texts = [staleness.render_decision(workspace, plan.decision(name), store) for name in graph.nodes]
     for name, decision in plan.reports.items():
         texts.append(staleness.render_report_decision(decision, str(graph.reports[name].declaration.block.path)))
-    click.echo("\n".join(texts))
+    click.echo(complete_commands("\n".join(texts)))
     return 0

@@ -10,6 +10,7 @@ from unicodedata import category, east_asian_width
 
 from evalmake.language.diagnostic import Diagnostic, Label
 from evalmake.language.source import COMMAND_LINE
+from evalmake.terminal.command_hints import complete_commands
 from evalmake.terminal.safe_text import clean
 
 _TAB = 4
@@ -38,8 +39,8 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "message": _shorten(diagnostic.message),
         "about": diagnostic.about,
         "labels": [_label_to_json(label) for label in diagnostic.labels],
-        "notes": [_shorten(note) for note in diagnostic.notes],
-        "help": [_shorten(help) for help in diagnostic.help],
+        "notes": [complete_commands(_shorten(note)) for note in diagnostic.notes],
+        "help": [complete_commands(_shorten(help)) for help in diagnostic.help],
     }
 
 
