@@ -13,6 +13,7 @@ import importlib
 import itertools
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -44,12 +45,23 @@ _TURNS = itertools.cycle((0, 1))
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def _read_inherited() -> list[str]:
-    """What a process inherits beside variables: ignored signals, limits and the mask of new files."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return [line for line in status if line.startswith(("SigIgn:", "Umask:"))] + [Path("/proc/self/limits").read_text()]
+def _read_status(name: str) -> str:
+    """A line of what the kernel tells of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:"))
 
 
+def _read_inherited() -> tuple[str, list[str]]:
+    """What the servers inherit, and a build from them: ignored signals and limits.
+
+    The limit of open files is left out where it only rose: every build raises it.
+    """
+    limits = Path("/proc/self/limits").read_text().splitlines()
+    risen = resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= _OPEN_FILES
+    return _read_status("SigIgn"), [line for line in limits if not (risen and line.startswith("Max open files"))]
+
+
+_OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 _INHERITED = _read_inherited()
 
 
@@ -64,7 +76,8 @@ class ForkedProcess:
 
     def __init__(self, words: tuple[str, ...], folder: Path, environ: Mapping[str, str], out: int, err: int) -> None:
         """Start it, by two servers in turn: Python hashes texts by another seed in each, as it does at each start."""
-        request = json.dumps([words, str(folder), dict(environ)]).encode()
+        umask = int(_read_status("Umask"), 8)
+        request = json.dumps([words, str(folder), dict(environ), umask]).encode()
         self._status, status = os.pipe()
         try:
             with _ONE_AT_A_TIME:
@@ -218,7 +231,8 @@ def _watch(request: bytes, out: int, err: int, status: int) -> None:
         os._exit(0)
     if not (pid := os.fork()):
         os.close(status)
-        words, folder, environ = json.loads(request)
+        words, folder, environ, umask = json.loads(request)
+        os.umask(umask)
         _build(words, folder, environ, out, err)
         return
     os.close(out)
