@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 import re
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from evalmake.harnesses.native.time_limit import limit_time
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 PACKAGE = "math-verify"
 CURE = "pip install 'evalmake[math]'"
@@ -20,6 +21,8 @@ _SECONDS = 5
 
 def find_version() -> str | None:
     """The version that is installed in this Python; None if there is none."""
+    from importlib.metadata import PackageNotFoundError, version  # most tasks have no mathematics
+
     try:
         return version(PACKAGE)
     except PackageNotFoundError:
@@ -42,6 +45,9 @@ async def is_equal(targets: Sequence[str], reply: str) -> tuple[bool, str | None
 
 @cache
 def _pool() -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_load)
 
 
