@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import re
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ def _pool() -> ProcessPoolExecutor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
+    atexit.register(_pool.cache_clear)  # before Python takes the pool's modules down
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_load)
 
 
