@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from evalmake.command_line.completion import complete_targets
-from evalmake.command_line.evalfile import open_workspace
+from evalmake.command_line.job_selection import JobSelection, select_jobs
 from evalmake.command_line.options import declare, json_option, parse_duration
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import ActionResult
@@ -20,7 +22,6 @@ from evalmake.store.readable_attempts import read_attempts
 from evalmake.terminal import history
 from evalmake.terminal.colour_and_tty import terminal_columns
 from evalmake.terminal.safe_text import clean
-from evalmake.workspace import Workspace
 
 
 @declare("history")
@@ -29,23 +30,24 @@ from evalmake.workspace import Workspace
 @json_option
 def command(file: Path | None, targets: Sequence[str], since: float | None, as_json: bool) -> int:
     """Print each attempt: when, how it ended, what it took, of what, and by whom."""
-    workspace = open_workspace(file)
-    with workspace.read_store() as store:
-        found, damaged = read_attempts(store)
-    wanted = _choose(workspace, targets, found)
     oldest = time.time() - since if since is not None else 0.0
-    shown = sorted(
-        (one for one in found if wanted(one.name) and _moment(one) >= oldest),
-        key=lambda one: (one.finished, one.attempt),
-        reverse=True,
-    )
-    if as_json:
-        click.echo(history.to_json(shown, workspace.store_folder))
-    else:
-        text = history.to_text(shown, workspace.store_folder, workspace.evalfile_key, terminal_columns())
-        click.echo(clean(text) if shown else "no attempts")
+    objects, texts, damaged = list[Any](), list[str](), 0
+    for chosen in select_jobs(file, targets, ended=True):
+        workspace = chosen.workspace
+        with workspace.read_store() as store:
+            found, unreadable = read_attempts(store)
+        damaged += len(unreadable)
+        shown = sorted(
+            (one for one in _choose(chosen, found) if _moment(one) >= oldest),
+            key=lambda one: (one.finished, one.attempt),
+            reverse=True,
+        )
+        objects += json.loads(history.to_json(shown, workspace.store_folder)) if as_json else []
+        if shown and not as_json:
+            texts.append(history.to_text(shown, workspace.store_folder, workspace.evalfile_key, terminal_columns()))
+    click.echo(json.dumps(objects, ensure_ascii=False) if as_json else clean("\n".join(texts) or "no attempts"))
     if damaged:
-        what = "1 record is" if len(damaged) == 1 else f"{len(damaged)} records are"
+        what = "1 record is" if damaged == 1 else f"{damaged} records are"
         click.echo(f"{what} damaged: `evalmake verify` says more", err=True)
     return 0
 
@@ -54,17 +56,17 @@ def _moment(attempt: ActionResult) -> float:
     return datetime.fromisoformat(attempt.finished).timestamp()
 
 
-def _choose(workspace: Workspace, targets: Sequence[str], attempts: Sequence[ActionResult]) -> Callable[[str], bool]:
-    """Whether a name is meant: of a cell that these targets name, now or as it was called in an earlier Evalfile."""
-    if not targets:
-        return lambda name: True
-    names: set[str] = set()
-    for word, target in zip(targets, Words.of(targets, "history").targets, strict=True):
+def _choose(chosen: JobSelection, attempts: Sequence[ActionResult]) -> list[ActionResult]:
+    """The attempts that are meant: of a job by its id, and all of a cell, now or as an earlier Evalfile called it."""
+    if chosen.is_everything:
+        return [*attempts]
+    names, ids = {job.name for job in chosen.jobs}, {one.job for one in chosen.attempts}
+    for word, target in zip(chosen.words, Words.of(chosen.words, "history").targets, strict=True):
         known = {attempt.name for attempt in attempts if matches_name(word, attempt.name)}
         try:
-            names |= known | workspace.graph([target]).nodes.keys()
+            names |= known | chosen.workspace.graph([target]).nodes.keys()
         except EvalmakeError:
             if not known:
                 raise
             names |= known
-    return names.__contains__
+    return [one for one in attempts if one.name in names or one.job in ids]

@@ -16,6 +16,7 @@ from evalmake.command_line.completion import complete_logs
 from evalmake.command_line.evalfile import open_executors
 from evalmake.command_line.job_selection import JobSelection, select_jobs
 from evalmake.command_line.options import declare
+from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor
 from evalmake.project.command_words import Words
@@ -39,7 +40,7 @@ def command(file: Path | None, words: Sequence[str], follow: bool, raw: bool) ->
     with contextlib.ExitStack() as stack:
         logs = [
             log
-            for chosen in select_jobs(file, words)
+            for chosen in select_jobs(file, words, ended=True)
             for log in _find_logs(chosen, stack.enter_context(open_executors(chosen.workspace)))
         ]
         width = max((len(log.name) for log in logs), default=0)
@@ -157,19 +158,20 @@ class ServerLog:
 
 @dataclass(slots=True)
 class StoredLog:
-    """The log of the last attempt of an evaluation, of this identity or else of an earlier one."""
+    """The log of an attempt: the last of an evaluation, of this identity or else of an earlier one; or that named."""
 
     name: str
-    node: Node
+    node: Node | None
     workspace: Workspace
     printer: LogPrinter
+    attempt: ActionResult | None = None
 
     def read(self, follow: bool) -> bool:
         """Print it, and how the attempt ended; nothing more comes."""
         from evalmake.terminal.staleness import find_attempt_to_show
 
         with self.workspace.read_store() as store:
-            attempt = find_attempt_to_show(store, self.node)
+            attempt = self.attempt or (find_attempt_to_show(store, self.node) if self.node else None)
             if attempt is None:
                 self.printer.say(f"{self.name} has not run")
                 return False
@@ -196,6 +198,7 @@ def _find_logs(chosen: JobSelection, executors: Mapping[str, Executor]) -> Itera
         return RunningLog(entry.name, entry, executors[entry.executor], journal, redact, printer)
 
     yield from map(find_running, chosen.jobs)
+    yield from (StoredLog(one.name, None, workspace, printer, one) for one in chosen.attempts)
     for word in chosen.words:
         if (entry := running.get(word)) is not None and _has_log(entry, executors):
             yield find_running(entry)

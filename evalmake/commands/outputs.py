@@ -10,12 +10,14 @@ from typing import Any
 import click
 
 from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.command_line.job_selection import JobSelection, is_job_id, select_jobs
 from evalmake.command_line.options import PATH, declare, json_option, words_argument
 from evalmake.planner.action import ActionResult
 from evalmake.project.command_words import Words
 from evalmake.store.output_copy import OutputCopy, copy_outputs
+from evalmake.store.store import Store
 from evalmake.terminal.safe_text import clean
-from evalmake.terminal.staleness import find_attempt_to_show
+from evalmake.terminal.staleness import find_attempt_to_show, find_last_attempt
 from evalmake.terminal.tables import align_columns
 from evalmake.workspace import Workspace
 
@@ -29,21 +31,43 @@ def command(file: Path | None, words: Sequence[str], folder: Path | None, as_jso
     parsed = Words.of(words, "outputs")
     if not parsed.targets:
         raise click.UsageError("`outputs` takes targets")
-    workspace = Workspace.open(locate_evalfile(file), parsed.overrides)
-    nodes = workspace.graph(parsed.targets).nodes
-    with workspace.read_store() as store:
-        found = {name: find_attempt_to_show(store, node) for name, node in nodes.items()}
-        attempts = {name: attempt for name, attempt in found.items() if attempt is not None}
-        copies = [OutputCopy(one, f"{name}/{one.name}") for name, it in attempts.items() for one in it.outputs]
-        new = copy_outputs(store, copies, folder) if folder is not None else 0
+    found: dict[str, ActionResult | None] = {}
+    copied = new = 0
+    for chosen in _select(file, words, parsed):
+        with chosen.workspace.read_store() as store:
+            here = _find_attempts(chosen, parsed, store)
+            copies = [OutputCopy(one, f"{name}/{one.name}") for name, it in here.items() if it for one in it.outputs]
+            copied += len(copies)
+            new += copy_outputs(store, copies, folder) if folder is not None else 0
+        found |= here
+    attempts = {name: attempt for name, attempt in found.items() if attempt is not None}
     if as_json:
         click.echo(json.dumps([_to_json(name, attempt, folder) for name, attempt in attempts.items()]))
     else:
         click.echo(clean("\n".join(line for name, attempt in found.items() for line in _to_lines(name, attempt))))
         if folder is not None:
-            same = f", {len(copies) - new} were there" if new < len(copies) else ""
+            same = f", {copied - new} were there" if new < copied else ""
             click.echo(f"{new} files copied to {folder}{same}")
     return 0 if len(attempts) == len(found) else 2
+
+
+def _select(file: Path | None, words: Sequence[str], parsed: Words) -> list[JobSelection]:
+    """The workspaces that are meant; targets are read with the overrides."""
+    ids = [word for word in words if is_job_id(word)]
+    selections = select_jobs(file, ids, ended=True) if ids else []
+    others = [target.text for target in parsed.targets if not is_job_id(target.text)]
+    if others:
+        selections.insert(0, JobSelection(Workspace.open(locate_evalfile(file), parsed.overrides), others))
+    return selections
+
+
+def _find_attempts(chosen: JobSelection, parsed: Words, store: Store) -> dict[str, ActionResult | None]:
+    """By target: the attempt of a job that is named by its id, or the last of a target."""
+    found: dict[str, ActionResult | None] = {one.name: one for one in chosen.attempts}
+    found |= {job.name: find_last_attempt(store, job.name) for job in chosen.jobs}
+    targets = [target for target in parsed.targets if target.text in chosen.words]
+    nodes = chosen.workspace.graph(targets).nodes if targets else {}
+    return found | {name: find_attempt_to_show(store, node) for name, node in nodes.items()}
 
 
 def _to_lines(name: str, attempt: ActionResult | None) -> list[str]:

@@ -190,3 +190,33 @@ def test_a_request_to_an_earlier_build_is_not_carried_out(bench: Bench) -> None:
     (bench.root / "hold").unlink()
     assert bench.run().status == 0
     assert list(folder.glob("*.cancel")) == []
+
+
+def test_ids_of_jobs_that_ended_are_taken(bench: Bench) -> None:
+    """`logs`, `outputs` and `history` show the attempt that had an id, and where a job runs, that evaluation."""
+    (bench.root / "hold").unlink()
+    assert bench.run().status == 0
+    assert bench.run("-B").status == 0
+    first = min((one for one in bench.attempts() if one.name == "tried/1"), key=lambda one: one.finished)
+    log = bench.run("logs", first.job)
+    assert (log.status, "attempt 1, succeeded" in log.out) == (0, True)
+    assert f"tried/1: attempt 1, succeeded {first.finished[:10]}" in bench.run("outputs", first.job).out
+    assert [one["attempt"] for one in json.loads(bench.run("history", first.job, "--json").out)] == [1]
+    assert len(json.loads(bench.run("history", first.job, "tried/2", "--json").out)) == 3
+    unknown = bench.run("history", "0123456789ab.1")
+    assert (unknown.status, "no job has the id" in unknown.err) == (2, True)
+
+
+def test_ids_of_jobs_that_run_are_taken_from_any_folder(bench: Bench) -> None:
+    """`history` and `outputs` find the evaluation as `status` does."""
+    (bench.root / "hold").unlink()
+    assert bench.run("tried/1").status == 0
+    (bench.root / "hold").touch()
+    build = bench.start("-B", "tried/1")
+    wait_for_jobs(bench, build, 2)
+    (job,) = json.loads(bench.run("status", "--json").out)
+    far = elsewhere(bench)
+    assert len(json.loads(far.run("history", job["job"], "--json").out)) == 1
+    assert "tried/1: attempt 1, succeeded" in far.run("outputs", job["job"]).out
+    assert far.run("cancel", job["job"]).out == "cancelled tried/1 on local\n"
+    assert end(build).status == 2
