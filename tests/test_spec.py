@@ -13,7 +13,19 @@ import pytest
 from tests.support.projects import Project, check_golden
 from tests.support.repository import SPEC
 
-FOLDERS = ("data", "names", "includes", "matrix", "inherit", "overrides", "policy", "values", "engines", "chats")
+FOLDERS = (
+    "data",
+    "answers",
+    "names",
+    "includes",
+    "matrix",
+    "inherit",
+    "overrides",
+    "policy",
+    "values",
+    "engines",
+    "chats",
+)
 CASES = sorted(path for folder in FOLDERS for path in (SPEC / folder).glob("*.evalfile"))
 
 

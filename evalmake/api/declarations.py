@@ -183,6 +183,10 @@ class Executor(Declaration):
 
 
 class Eval(Declaration):
-    """One evaluation: the arguments of `evaluate`."""
+    """One evaluation: the arguments of `evaluate`. Without a model, none is asked."""
 
     kind = "eval"
+
+    def __init__(self, *, model: Model | None, **keys: Value) -> None:
+        super().__init__(**keys)
+        object.__setattr__(self, "keys", {"model": model, **self.keys})

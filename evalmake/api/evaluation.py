@@ -23,7 +23,7 @@ _TAIL = 6  # lines
 
 
 def evaluate(
-    model: Model,
+    model: Model | None,
     benchmark: Benchmark,
     *,
     seed: int = 0,
@@ -43,6 +43,7 @@ def evaluate(
 ) -> Result:
     """Evaluate a model; if nothing has changed since an earlier call, return the result of that call.
 
+    `model` is None for a benchmark whose answers are in its data.
     The arguments are the keys of an Evalfile's `eval`; `require` is one requirement or several, such as
     "accuracy >= 80%". State lies in `.evalmake` in the folder `workspace`; an Evalfile
     there shares its results. `always=True` runs one more attempt. `progress=True` shows progress on stderr;

@@ -91,8 +91,15 @@ class AuditStory:
         return next((score for score in self.scores if score.metric == metric), None)
 
     @property
+    def asks_no_model(self) -> bool:
+        """Whether the answers are in the data."""
+        return "asked" in self.identity.get("model", {})
+
+    @property
     def asked_nobody(self) -> bool:
-        """Whether the result is on record as one for which the model got no request."""
+        """Whether the result is on record as one for which the model got no request, or was none to ask."""
+        if self.asks_no_model:
+            return True
         return self.counted is not None and not self.usage and self.counted.record.usage.get("requests") == 0
 
     @property

@@ -106,13 +106,13 @@ def _count_again(
     harness = workspace.plugins.get("harnesses", node.evaluation.benchmark.block.harness)()
     data = rows.get(one.signed.name)
     is_whole = not one.signed.statement.predicate["runDetails"]["byproducts"]
-    asked = node.evaluation.model.block.name
+    cell = node.evaluation
 
     def finish(outcome: Outcome, place: Path) -> Outcome:
         usages = {role: read_usage(place, role) for role in USAGE_FOLDERS}
         # Reading its files again, a harness writes samples again, perhaps without what it knew of requests.
         samples = folder.path / layout.output_path(one.signed.folder, SAMPLES)
-        return add_sample_counts(add_usage(outcome, usages, asked), samples)
+        return add_sample_counts(add_usage(outcome, usages, cell), samples)
 
     outcome = read_again(harness, node, record, store, finish) if is_whole else None
     if outcome is not None and outcome.error:
@@ -132,7 +132,7 @@ def _count_again(
     if outcome is None:
         counts = SampleCounts.of((data or b"").split(b"\n"), record.metric).counts
         known = {name: float(counts[name]) for name in _WITHOUT_TEXTS if data is not None and counts[name]}
-        outcome = add_usage(Outcome(metric=record.metric, usage=known), _read_usages(folder, one), asked)
+        outcome = add_usage(Outcome(metric=record.metric, usage=known), _read_usages(folder, one), cell)
     elif outcome.metric != record.metric:
         yield f"its headline is {record.metric} on record, and {outcome.metric} by its outputs"
     yield from _compare_usage(record, outcome, is_whole, found)

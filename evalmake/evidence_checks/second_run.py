@@ -118,6 +118,8 @@ def compare_runs(
         assert again is not None, "a build that ended has results"
         found = {result.name: result for result in again.results}
         compared = [_compare(result, found.get(result.name), recorded, again) for result in recorded.results]
+    unasked = {node.name: node.evaluation.benchmark.unasked for node in nodes}
+    compared = [replace(one, note=one.note or unasked[one.name]) for one in compared]
     tested = [one.comparison for one in compared if one.comparison is not None]
     judged = iter(judge_comparisons(tested, recorded.confidence))
     final = [one if one.comparison is None else replace(one, comparison=next(judged)) for one in compared]

@@ -15,6 +15,7 @@ from evalmake.language.atomic_write import write_atomic
 from evalmake.language.markdown_text import escape, render_table
 from evalmake.project.column_groups import GroupForm
 from evalmake.project.key_types import Block
+from evalmake.project.unasked_models import NO_MODEL
 from evalmake.scoring.comparisons import Difference, Test
 from evalmake.scoring.coverage import coverage_bounds
 from evalmake.scoring.group_average import find_group_columns
@@ -127,7 +128,7 @@ def _render_summary(results: ResultSet) -> str:
     found = results.results
     parts = [
         _count(len(found), "evaluation") + (f" of {len(found) + len(results.missing)}" if results.missing else ""),
-        _count(len({result.model for result in found}), "model"),
+        *([_count(len(models), "model")] if (models := {one.model for one in found} - {NO_MODEL}) else []),
         _count(len({result.benchmark for result in found}), "benchmark"),
     ]
     if results.gates:

@@ -45,6 +45,9 @@ _OUTSIDE_IDENTITY = (
     "timeout",
 )
 
+_UNASKED = Part.of({"asked": "none"})
+"""The part of the model where none is asked: whose answers they are is a name, which changes no score."""
+
 
 def additions_of_harness(benchmark: Declaration, harness: object) -> Mapping[str, Any]:
     """Return what a harness adds to the identity of a benchmark."""
@@ -145,8 +148,10 @@ class GraphBuilder:
 
     def _build_node(self, cell: Evaluation) -> Node:
         benchmark, judges = self._benchmark_part(cell.benchmark)
-        parts = {"": self._cell_part(cell), "benchmark": benchmark, "model": self._model_part(cell.model)}
-        return Node(cell, Action.of("evaluate", parts), self._deployments_of(cell.model, judges))
+        model = None if cell.benchmark.unasked else cell.model
+        parts = {"": self._cell_part(cell), "benchmark": benchmark}
+        parts["model"] = _UNASKED if model is None else self._model_part(model)
+        return Node(cell, Action.of("evaluate", parts), self._deployments_of(model, judges))
 
     def _cell_part(self, cell: Evaluation) -> Part:
         """Seed, limit, parameters and adapter: walked once for all cells that share them."""
@@ -157,18 +162,18 @@ class GraphBuilder:
         overruled = find_overruled_names(cell)
         key = (variant, model, benchmark, cell.seed, cell.limit, overruled)
         if key not in self._cell_settings:
-            adapter = self._adapter_identity(block.adapter)
+            adapter = {} if cell.benchmark.unasked else self._adapter_identity(block.adapter)
             settings: dict[str, Any] = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
             settings |= {"adapter": adapter} if adapter else {}
             settings |= {"overrules": overruled} if overruled else {}  # earlier versions let the adapter win
             self._cell_settings[key] = Part.of(settings)
         return self._cell_settings[key]
 
-    def _deployments_of(self, model: Declaration, judges: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the deployments that must serve a cell of this model and these judges."""
-        key = (model.name, judges)
+    def _deployments_of(self, model: Declaration | None, judges: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the deployments that must serve a cell of this model, if it asks one, and these judges."""
+        key = (model.name if model else "", judges)
         if key not in self._deployments:
-            models = [model, *(self.project.models[judge] for judge in judges)]
+            models = [*([model] if model else []), *(self.project.models[judge] for judge in judges)]
             self._deployments[key] = tuple(dict.fromkeys(m.block.deployment for m in models if m.block.deployment))
             for name in self._deployments[key]:
                 self._add_service(name)

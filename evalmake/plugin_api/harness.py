@@ -33,6 +33,7 @@ from evalmake.project.declarations import ClaimsKeys as ClaimsKeys
 from evalmake.project.declarations import Declaration
 from evalmake.project.declarations import HasPlacement as HasPlacement
 from evalmake.project.declarations import HasUnusedKeys as HasUnusedKeys
+from evalmake.project.declarations import MayAskNoModel as MayAskNoModel
 from evalmake.project.matrix import Evaluation
 from evalmake.project.named_files import NamesFiles as NamesFiles
 from evalmake.scoring.score import Score

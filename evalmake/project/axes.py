@@ -198,7 +198,11 @@ def _check_values(
                 f"the axis `{key}` takes {what}, but this is {describe_share(value) or describe_type(value)}",
                 span,
                 about=about,
-                help=[COUNT_HELP] if key == "limit" and describe_share(value) else [],
+                help=[COUNT_HELP]
+                if key == "limit" and describe_share(value)
+                else ["write `model = none` for an eval that asks no model"]
+                if key == "model" and value is None
+                else [],
             )
         elif isinstance(value, int) and value < (least := _MINIMUM[key]):
             diagnostics.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)

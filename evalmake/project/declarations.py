@@ -45,6 +45,8 @@ class Declaration:
     """A data file of a benchmark -> the files that its records name."""
     fetched: Files | None = None
     """The files of its data set of the hub, where they are here; what they are is the identity's `dataset`."""
+    unasked: str = ""
+    """Why a benchmark asks no model; empty for one that does."""
 
     @property
     def plugin(self) -> str:
@@ -66,6 +68,14 @@ class HasUnusedKeys(Protocol):
 
     def unused_keys(self, benchmark: Declaration, /) -> Mapping[str, str]:
         """Each such key with the reason, as "the scorer `contains` asks no judge"."""
+
+
+@runtime_checkable
+class MayAskNoModel(Protocol):
+    """A harness with benchmarks that ask no model, as what they score is in their data."""
+
+    def why_no_model(self, benchmark: Declaration, /) -> str:
+        """Why a benchmark asks none, as "no model is asked, since ..."; empty if it asks one."""
 
 
 @runtime_checkable
@@ -137,6 +147,8 @@ def check_declaration(
         harness = plugins.get("harnesses", declaration.plugin)
         if isinstance(harness, HasUnusedKeys):
             _drop_unused_keys(declaration, harness.unused_keys(declaration), diagnostics)
+        if isinstance(harness, MayAskNoModel):
+            declaration.unasked = harness.why_no_model(declaration)
         if isinstance(harness, ChecksBenchmark):
             harness.check_benchmark(declaration, diagnostics)
     return declaration

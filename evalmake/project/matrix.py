@@ -22,6 +22,7 @@ from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.project import Project
 from evalmake.project.requirements import Gate
 from evalmake.project.schema import AXIS_KEYS, MOST_CELLS, Eval, Resources, fill_templates
+from evalmake.project.unasked_models import UnaskedModels
 from evalmake.project.validation import validate
 from evalmake.project.weights_axis import name_model
 
@@ -84,6 +85,8 @@ class Evaluation:
     @property
     def params(self) -> Mapping[str, Any]:
         """Its request parameters: the eval's beat the benchmark's, and those the model's; so does the eval's seed."""
+        if self.benchmark.unasked:
+            return {}
         inherited = {**self.model.block.params, **self.benchmark.block.params}
         if "seed" in inherited and self.seed_span:
             del inherited["seed"]
@@ -198,6 +201,7 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
     at = {key: keys.index(key) if key in keys else None for key in AXIS_KEYS}
     whens = ConditionIndex(declaration.whens, declaration.span)
     skips = ConditionIndex(declaration.skips, declaration.span)
+    unasked = UnaskedModels(declaration, project, diagnostics)
     for values in product(*(axis.values for axis in declaration.axes)):
         if hits := skips.find(values):
             skipped.update(hits)
@@ -213,13 +217,14 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
         block = variant.block
         here: dict[str, Any] = {k: values[i] if i is not None else getattr(block, k) for k, i in at.items()}
         name = "/".join([declaration.name, *map(to_part, values)])
-        benchmark = name_benchmark(str(here["benchmark"]), [(keys[i], values[i]) for i in of_benchmark])
+        called = name_benchmark(str(here["benchmark"]), [(keys[i], values[i]) for i in of_benchmark])
+        benchmark = project.benchmarks[called]
         yield Evaluation(
             name,
             values,
             variant,
-            project.models[_name_model(here)],
-            project.benchmarks[benchmark],
+            unasked.find_model(variant.fields, benchmark, _name_model(here), here["limit"]),
+            benchmark,
             int(here["seed"]),
             None if here["limit"] == "none" else here["limit"],
         )
@@ -235,7 +240,9 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
             )
 
 
-def _name_model(values: dict[str, Any]) -> str:
+def _name_model(values: dict[str, Any]) -> str | None:
+    if values["model"] is None:
+        return None
     return name_model(values["model"], values["weights"]) if values["weights"] else str(values["model"])
 
 

@@ -301,8 +301,11 @@ class Benchmark(Block):
 class Eval(Block):
     """Models times benchmarks: one evaluation for each cell of the matrix."""
 
-    model: ModelName = define_key(
-        ..., "The model to evaluate; `model in [a, b]` makes an axis.", "nemotron", identity=True
+    model: ModelName | None = define_key(
+        ...,
+        "The model to evaluate, or `none` where no model is asked; `model in [a, b]` makes an axis.",
+        "nemotron",
+        identity=True,
     )
     benchmark: Annotated[Word, Reference("benchmark")] = define_key(
         ...,

@@ -105,14 +105,15 @@ class JobBuilder:
         """The EVALMAKE_... variables of an evaluation's job, and those that keep proxies out."""
         cell = node.evaluation
         env = {
-            **self.model_variables(cell.model, routes["model"], "EVALMAKE_MODEL"),
             "EVALMAKE_SEED": str(cell.seed),
             "EVALMAKE_LIMIT": "" if cell.limit is None else str(cell.limit),
             "EVALMAKE_PARAMS": json.dumps(cell.params),
             "EVALMAKE_OUT": str(workdir / "out"),
             "EVALMAKE_PROGRESS": str(workdir / "progress.json"),
-            "EVALMAKE_API_KEY": routes["model"].token,
         }
+        if not cell.benchmark.unasked:
+            env |= self.model_variables(cell.model, routes["model"], "EVALMAKE_MODEL")
+            env["EVALMAKE_API_KEY"] = routes["model"].token
         if cell.model.block.concurrency:
             env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
         for role, model in find_further_models(self.project, cell.benchmark).items():

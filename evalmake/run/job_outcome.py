@@ -15,6 +15,7 @@ from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import HasProgram, MustAskJudge, Outcome
 from evalmake.project.adapter import merge_adapters
+from evalmake.project.matrix import Evaluation
 from evalmake.project.references import find_judge
 from evalmake.run.failure_advice import Refusal
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
@@ -103,16 +104,18 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
             task.refusal = Refusal(role, status, redirect)
         if fatal := counted.get("fatal"):
             error = secrets.redact_text(str(fatal))
-    return replace(add_usage(outcome, usages, task.node.evaluation.model.block.name), error=error)
+    return replace(add_usage(outcome, usages, task.node.evaluation), error=error)
 
 
-def add_usage(outcome: Outcome, usages: Mapping[str, Mapping[str, Any]], asked: str | None) -> Outcome:
-    """The outcome with the counts of its gateways, by role, and the names in their replies. It was `asked` for one."""
+def add_usage(outcome: Outcome, usages: Mapping[str, Mapping[str, Any]], cell: Evaluation) -> Outcome:
+    """The outcome with the counts of its gateways, by role, and the names in their replies."""
     usage, facts = dict(outcome.usage), dict(outcome.facts)
     for role, counted in usages.items():
+        if role == "model" and cell.benchmark.unasked:
+            continue
         if role == "model":
             usage["requests"] = 0  # if nothing reached the gateway, whatever the harness says
-            facts |= _describe_replies(counted, asked)
+            facts |= _describe_replies(counted, cell.model.block.name)
         usage |= _to_numbers(counted, "" if role == "model" else f"{role}_")
     return replace(outcome, usage=usage, facts=facts)
 

@@ -135,7 +135,8 @@ class Task:
         """The error for a task whose last attempt failed, or has a result that falls short."""
         name = self.node.name
         tries = f" after {self.retries_used} tries" if self.retries_used > 1 else ""
-        notes = [f"its model is {_describe_model(self.node)}"]
+        unasked = self.node.evaluation.benchmark.unasked
+        notes = [unasked or f"its model is {_describe_model(self.node)}"]
         if self.last_model_error and self.last_model_error not in message:
             notes.append(f"the last error of its model: {self.last_model_error}")
         return make_diagnostic(

@@ -136,6 +136,10 @@ def describe_model(story: AuditStory) -> Iterator[str]:
     """Who answered."""
     model = story.identity.get("model", {})
     facts = story.made.record.facts if story.made else {}
+    if story.asks_no_model:
+        yield "No model was asked: the answers are in the data."
+        yield from _describe_judge(story)
+        return
     if model:
         api = describe_text(model.get("api"))
         where = describe_text(model["endpoint"]) if "endpoint" in model else ""
@@ -175,6 +179,10 @@ def _describe_answers(story: AuditStory) -> Iterator[str]:
     told = f"Replies named the model {_list_counted(models, 'reply')}" if models else "No reply named a model"
     mark = f"the system fingerprint {_list_counted(prints, 'reply')}" if prints else "no system fingerprint"
     yield f"{told}, and {mark}."
+    yield from _describe_judge(story)
+
+
+def _describe_judge(story: AuditStory) -> Iterator[str]:
     if (judge := story.usage.get("judge")) is not None:
         names = _list(find_counts(judge, "models")) or "no model"
         yield f"The judge answered {count_of(_number(judge, 'requests'), 'request')}; its replies named {names}."

@@ -18,6 +18,7 @@ from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.request_parameters import SentParameter, list_sent_parameters
 from evalmake.project.targets import match_cells
+from evalmake.project.unasked_models import NO_MODEL
 from evalmake.scoring.numbers import format_given
 from evalmake.terminal.display_path import display_path
 from evalmake.workspace import Workspace
@@ -82,17 +83,21 @@ def _render_matrix(declaration: EvalDeclaration) -> str:
 
 def _render_cell(project: Project, cell: Evaluation, as_json: bool) -> str:
     """A cell's own values, what its requests hold, then its model, its deployment and its benchmark."""
-    title = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark_name}, seed {cell.seed})"
+    unasked = cell.benchmark.unasked
+    asked = f"model {cell.model.name}"
+    if unasked:
+        asked = "no model" if cell.model.name == NO_MODEL else f"{asked}, which is not asked"
+    title = f"{cell.name}  ({asked}, benchmark {cell.benchmark_name}, seed {cell.seed})"
     deployment = cell.model.block.deployment
-    declared: list[tuple[str, Declaration]] = [(f"model {cell.model.name}", cell.model)]
+    declared: list[tuple[str, Declaration]] = [] if unasked else [(f"model {cell.model.name}", cell.model)]
     declared += [(f"deployment {deployment}", project.deployments[deployment])] if deployment else []
     declared += [(f"benchmark {cell.benchmark.name}", cell.benchmark)]
     declaration = cell.variant.eval
     own = _render_fields(title, cell.variant.fields, cell.span.location, declaration.doc, as_json)
     parts = [own if as_json or declaration.axes else own + _render_matrix(declaration)]
-    parts.append(
-        _render_rows(f"requests of {cell.name}", _list_request_rows(project, cell), cell.span.location, "", as_json)
-    )
+    if not unasked:
+        rows = _list_request_rows(project, cell)
+        parts.append(_render_rows(f"requests of {cell.name}", rows, cell.span.location, "", as_json))
     parts += [_render_fields(name, each.fields, each.span.location, "", as_json) for name, each in declared]
     return "\n".join(parts)
 

@@ -77,16 +77,17 @@ def _make_plan(name: str) -> Plan:
     from evalmake.harnesses.native.settings import read_settings
     from evalmake.harnesses.native.task_file import read_task
 
+    task, mistakes = None, tuple[str, ...]()
     try:
-        settings = read_settings(os.environ)
+        task = read_task(Path(name))
     except TaskError as error:
         mistakes = error.messages
-        try:
-            read_task(Path(name))
-        except TaskError as more:
-            mistakes += more.messages
-        raise TaskError(*mistakes) from None
-    task = read_task(Path(name))
+    try:
+        settings = read_settings(os.environ, asks_model=task is None or task.answer is None)
+    except TaskError as error:
+        raise TaskError(*error.messages, *mistakes) from None
+    if task is None:
+        raise TaskError(*mistakes)
     from evalmake.harnesses.native.runner import make_plan
 
     return make_plan(task, settings)

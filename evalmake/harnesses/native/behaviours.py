@@ -30,7 +30,7 @@ EXAMPLES = 2
 """2: an example is not shown before the same question, also where ids, splits or spaces differ."""
 RUBRIC = 2
 """2: a rubric may hold fields of the record."""
-KEYS: Mapping[str, int] = {"checks": 1, "sql": 1, "weight": 1, "tags": 1}
+KEYS: Mapping[str, int] = {"answer": 1, "checks": 1, "sql": 1, "weight": 1, "tags": 1}
 """Key -> the behaviour number of what it does."""
 
 

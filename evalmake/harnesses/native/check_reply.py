@@ -85,7 +85,7 @@ class ReplyChecks:
     def _find_latency(self) -> float:
         if self.reply.cached:
             raise CheckFailure("the reply is from the cache: write `adapter = { cache = false }` to measure latency")
-        return self.reply.latency
+        return self.reply.latency or 0.0
 
     async def _is_similar(self, check: Check) -> bool:
         assert self.compare is not None, "make_plan checks it"

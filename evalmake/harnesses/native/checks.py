@@ -18,6 +18,7 @@ from evalmake.harnesses.native.check_types import (
     list_templates,
 )
 from evalmake.harnesses.native.conversation import CONFLICTS
+from evalmake.harnesses.native.existing_answers import REASON, SENT_KEYS, explain_check, find_checks_of_replies
 from evalmake.harnesses.native.hub_checks import find_bad_dataset, find_unused_dataset_keys
 from evalmake.harnesses.native.sql_checks import check_sql
 from evalmake.harnesses.native.template import find_field_in_pattern, is_template
@@ -130,6 +131,10 @@ def unused_keys(benchmark: Declaration) -> dict[str, str]:
     unused = {key: why for key, why in _NO_USE.items() if not (key == "packages" and benchmark.block.image)}
     unused |= find_unused_dataset_keys(benchmark.block)
     unused |= {"embedder": "it is for `checks`, and there are none"} if settings.checks is None else {}
+    if settings.answer is not None:
+        unused |= dict.fromkeys(SENT_KEYS, REASON)
+        if settings.image is None:
+            del unused["image"]  # that of a container has the same key
     if has_record_scorer(benchmark.settings):
         return unused
     for key, scorers in _SCORERS_OF_KEY.items():
@@ -142,6 +147,12 @@ def unused_keys(benchmark: Declaration) -> dict[str, str]:
     return unused
 
 
+def why_no_model(benchmark: Declaration) -> str:
+    """Why a benchmark asks no model; empty if it asks one."""
+    settings: Any = benchmark.settings
+    return REASON if settings.answer is not None else ""
+
+
 def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, str]]:
     """Yield a message for each missing key, the key that requires it, and what to add."""
     scorers = scorers_of(settings)
@@ -151,7 +162,7 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
             "harness",
             'add the data, as `files = file("questions.jsonl")`, or `dataset = "hf://OWNER/NAME@REVISION"`',
         )
-    if settings.prompt is None and settings.messages is None:
+    if settings.prompt is None and settings.messages is None and settings.answer is None:
         yield (
             "the native harness needs `prompt` or `messages`",
             "harness",
@@ -161,7 +172,8 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
         given = f"`scorer = {scorer}`" if settings.scorer else f"the default scorer, `{scorer}`,"
         given = f"the scorer `{scorer}`" if len(scorers) > 1 else given
         if settings.target is None and scorer not in _WITHOUT_TARGET:
-            yield f"{given} needs `target`", "scorer", _ADD_TARGET
+            scored = "`answer` is what is scored; " if settings.answer is not None else ""
+            yield f"{given} needs `target`", "scorer", scored + _ADD_TARGET
         if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
             yield f"{given} needs `{_REQUIRED_KEYS[scorer][0]}`", "scorer", _REQUIRED_KEYS[scorer][1]
     if has_kind(settings.checks, "judge") and settings.judge is None:
@@ -185,12 +197,14 @@ def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
     asked = ("prompt", "image", "audio", "system")
     for check in find_static_mistakes(settings.checks):
         yield BadValue("checks", check.message, check.help)
+    for type in find_checks_of_replies(settings.checks) if settings.answer is not None else ():
+        yield BadValue("checks", explain_check(type), "leave it out")
     for text in list_templates(settings.checks):
         if brace := _find_lone_brace(text):
             yield BadValue("checks", f"it has a `{brace}` that belongs to no field", f"a brace itself is `{brace * 2}`")
     if settings.checks == ():
         yield BadValue("checks", "the list is empty", "leave it out")
-    for key in (*asked, "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
+    for key in (*asked, "answer", "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
             if brace := _find_lone_brace(text):

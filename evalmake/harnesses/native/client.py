@@ -58,7 +58,7 @@ class ParsedReply:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A model's reply: latency in seconds; unknown token counts are None.
+    """A model's reply: latency in seconds; unknown token counts are None, and all of these of an answer in the data.
 
     `text` is for the record; `answer` is what is scored, without a refusal or reasoning that was cut off. Both are
     empty of a reply that only calls tools. `message` is the whole message, as the server sent it.
@@ -70,7 +70,7 @@ class Reply:
     finish_reason: str | None
     tokens_in: int | None
     tokens_out: int | None
-    latency: float
+    latency: float | None
     tool_calls: tuple[ToolCall, ...] = ()
     message: Mapping[str, Any] = field(default_factory=dict)
     cached: bool = False

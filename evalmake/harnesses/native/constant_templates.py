@@ -20,8 +20,8 @@ def refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
     """
     mistakes = []
     shared = ("system", "rubric", "prompt") if _asks_otherwise(task) else ("system", "rubric")
-    asked = () if task.messages else ("prompt",)
-    for key in (*asked, *MEDIA_KEYS, "target", "choices", "weight", "limit_by", "system", "rubric"):
+    asked = () if task.messages or (task.answer and not task.prompt.parts) else ("prompt",)
+    for key in (*asked, *MEDIA_KEYS, "answer", "target", "choices", "weight", "limit_by", "system", "rubric"):
         template = getattr(task, key)
         for record in first if isinstance(template, Template) and not template.fields else ():
             if key in shared and not find_doubled_fields(template, record.data):

@@ -39,6 +39,7 @@ def check_data(data: Mapping[str, Any], api: str, limit: int | None = None) -> l
         errors += _convert_mistakes(error, "files")
     return [*errors] or [
         *_find_high_limit(items, limit),
+        *_find_nulls(task, items),
         *_find_repeats(items),
         *_find_equal_options(items),
         *_find_lettered_options(items),
@@ -57,6 +58,16 @@ def _find_high_limit(items: Sequence[Item], limit: int | None) -> Iterator[DataN
     """A note on a limit that is above the number of items, and so limits nothing."""
     if limit is not None and limit > len(items):
         yield DataNote("limit", f"the limit is {limit}, and there are {len(items)} records: all of them are asked")
+
+
+def _find_nulls(task: Task, items: Sequence[Item]) -> Iterator[DataNote]:
+    """A note on answers that are null, which get no score."""
+    nulls = [item for item in items if item.answer is None] if task.answer is not None else []
+    if nulls:
+        yield DataNote(
+            "answer",
+            f"{len(nulls)} of {len(items)} records have a null answer, which gets no score: {nulls[0].record.where}",
+        )
 
 
 def _find_repeats(items: Sequence[Item]) -> Iterator[DataNote]:

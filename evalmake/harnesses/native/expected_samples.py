@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.harnesses.native import prompts
+from evalmake.harnesses.native.answer_scoring import describe_question
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import dumps, loads
 from evalmake.harnesses.native.prompts import Example, Item
@@ -59,7 +60,7 @@ def contradict_data(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Iterator
             yield SampleContradiction(item.id, "sample", "none", "asked for")
         else:
             shown = prompts.select_examples(expected.task, expected.examples, item)
-            yield from _contradict_row(asked, item, shown, row)
+            yield from _contradict_row(asked, item, shown, row, expected.task.answer is not None)
     for row in found.values():
         yield SampleContradiction(str(row.get("id")), "sample", "there", "not asked for")
 
@@ -89,8 +90,9 @@ def _read_expected(asked: Asked) -> _Expected:
 
 
 def _contradict_row(
-    asked: Asked, item: Item, shown: Sequence[Example], row: Mapping[str, Any]
+    asked: Asked, item: Item, shown: Sequence[Example], row: Mapping[str, Any], is_answered: bool
 ) -> Iterator[SampleContradiction]:
+    """Yield what of a sample is not of its record; with `is_answered`, the record has its reply."""
     expected: dict[str, Any] = {
         "id": item.id,
         "item": item.record.item,
@@ -100,12 +102,14 @@ def _contradict_row(
         "weight": None if item.weight == 1 else item.weight,
         "tags": item.tags or None,
     }
+    expected |= {"reply": item.answer} if is_answered else {}
     for name, value in expected.items():
         if row.get(name) != _plain(value):
             yield SampleContradiction(item.id, name, _spell(row.get(name)), _spell(value))
     request = row.get("request")
     request = request if isinstance(request, dict) else {}
-    for name, value in _build_request(asked, item, shown, request).items():
+    wanted = describe_question(item) if is_answered else _build_request(asked, item, shown, request)
+    for name, value in wanted.items():
         if request.get(name) != _plain(value):
             yield SampleContradiction(item.id, f"request.{name}", _spell(request.get(name)), _spell(value))
 

@@ -69,6 +69,12 @@ class NativeHarness:
             "The field with a conversation, in place of `prompt`: a list of messages in OpenAI's chat format.",
             '"{messages}"',
         )
+        answer: str | None = define_key(
+            None,
+            "The answer that is in the data, and is scored in place of a reply: no model is asked.",
+            '"{reply}"',
+            unset="a model is asked",
+        )
         tools: str | tuple[Parameters, ...] | None = define_key(
             None,
             "The tools that the model may call, in OpenAI's form: a list, or the field of a record that has one.",
@@ -194,6 +200,7 @@ class NativeHarness:
     leaves_samples: ClassVar[bool] = True
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
+    why_no_model = staticmethod(checks.why_no_model)
     unused_keys = staticmethod(checks.unused_keys)
 
     @staticmethod

@@ -39,6 +39,20 @@ class ItemRequester:
         self.scoring = scoring
         self.likelihood = Likelihood(client, seed)
 
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self.client.requests
+
+    @property
+    def ties(self) -> int:
+        """How many items have several options that are the likeliest."""
+        return self.likelihood.ties
+
+    def describe_constant(self) -> str | None:
+        """The message if all log-probabilities are the same."""
+        return self.likelihood.describe_constant()
+
     async def request(self, item: Item) -> Sample:
         """Return the item's sample; EndpointError if no further request can succeed."""
         shown = prompts.select_examples(self.task, self.examples, item)
@@ -56,7 +70,7 @@ class ItemRequester:
         verdict = await self.scoring.score(exchange.asked_item(), reply)
         timed = any(check.kind == "latency" for check in list_checks(item.checks))
         facts = exchange.facts() | ({"cached": True} if timed and reply.cached else {})
-        return _build_sample(item, exchange.body, verdict, facts)
+        return build_sample(item, exchange.body, verdict, facts)
 
     async def _score_likelihood(self, item: Item, shown: Sequence[Example]) -> Sample:
         """Compare the options; the recorded reply is the list of their log-probabilities."""
@@ -71,14 +85,14 @@ class ItemRequester:
             "tokens_in": measured.tokens_in,
             "latency": measured.latency,
         }
-        return _build_sample(item, body, score_options(item, measured.logprobs), facts)
+        return build_sample(item, body, score_options(item, measured.logprobs), facts)
 
 
 def _build_failed_sample(item: Item, body: Body, error: RequestError, facts: Mapping[str, Any] = _NOTHING) -> Sample:
-    return _build_sample(item, body, Verdict(error=str(error), cause_kind=error.kind), facts)
+    return build_sample(item, body, Verdict(error=str(error), cause_kind=error.kind), facts)
 
 
-def _build_sample(item: Item, body: Body, verdict: Verdict, facts: Mapping[str, Any]) -> Sample:
+def build_sample(item: Item, body: Body, verdict: Verdict, facts: Mapping[str, Any]) -> Sample:
     """Build the sample of an item; a missing fact is unknown."""
     return Sample(
         id=item.id,
@@ -101,7 +115,7 @@ def _build_sample(item: Item, body: Body, verdict: Verdict, facts: Mapping[str, 
         refused=facts.get("refused"),
         tool_calls=facts.get("tool_calls"),
         turns=facts.get("turns"),
-        question_key=item.question if item.conversation else None,
+        question_key=item.question if item.conversation or not body else None,
         message=verdict.message,
         similarities=verdict.similarities,
         cached=facts.get("cached"),

@@ -91,7 +91,7 @@ class Judge:
         RequestError if the judge gives no answer, EndpointError if it never will.
         """
         prompt = _PROMPT.format(
-            question=item.prompt,
+            question=item.prompt or "(none is given)",
             target=as_text(item.target) or "(none is given)",
             reply=reply or "(empty)",
             rubric=item.rubric or _DEFAULT_RUBRIC,

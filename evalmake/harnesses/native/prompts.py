@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalmake.harnesses.native.answers import mathematics
 from evalmake.harnesses.native.constant_templates import refuse_constant_templates
 from evalmake.harnesses.native.conversation import Message, Turn, render_text, split_turns
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
+from evalmake.harnesses.native.existing_answers import explain_check, looks_at_reply
 from evalmake.harnesses.native.json_io import fingerprint
 from evalmake.harnesses.native.question_content import (
     describe_question,
@@ -26,9 +26,9 @@ from evalmake.harnesses.native.records import rename_fields
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
-from evalmake.harnesses.native.task_file import FOLDING, LETTERED, TARGETLESS, Task
+from evalmake.harnesses.native.target_check import check_target
+from evalmake.harnesses.native.task_file import LETTERED, TARGETLESS, Task
 from evalmake.harnesses.native.template import Template, as_text, blame_key, has_field, lookup
-from evalmake.harnesses.native.text_folding import make_folding
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Item:
     media: tuple[Mapping[str, Any], ...]
     """The parts of the picture and the clip that stand before the prompt."""
     tools: tuple[Mapping[str, Any], ...]
+    answer: str | None = None
+    """The answer in the data, where no model is asked; None if it is null."""
 
     def repeats(self, other: Item | Example) -> bool:
         """Whether another item or example is the same question."""
@@ -211,7 +213,7 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     target = _read_target(task, scorers, record)
     right = _find_right_options(target, raw, options) if lettered else frozenset()
     for scorer in scorers:
-        _check_target(task, scorer, target)
+        check_target(task, scorer, target)
     # A likelihood task whose prompt does not list the options compares their texts (a cloze).
     cloze = measures_likelihood(scorers, api) and not task.prompt.names("choices")
     system = _fill_text("system", task.system, data) if task.system else None
@@ -234,12 +236,26 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         weight=read_weight(task, data),
         tags=read_tags(task, data),
         checks=checks,
-        question=digest_question(describe_question(_fill_prompt(task, data, ""), messages, media), options),
+        question=digest_question(describe_question(_fill_prompt(task, data, ""), messages, media), options)
+        if messages or task.prompt.parts
+        else digest_content(data, task.id),
         content=digest_content(data, task.id),
         conversation=split_turns(messages) if messages else (),
         media=media,
         tools=read_offered_tools(task, record),
+        answer=_read_answer(task, data),
     )
+
+
+def _read_answer(task: Task, data: dict[str, Any]) -> str | None:
+    """The answer in the data; None if its field is null, or if a model is asked."""
+    if task.answer is None:
+        return None
+    if task.answer.path is not None:
+        with blame_key("answer"):
+            if lookup(data, task.answer.path) is None:
+                return None
+    return _fill_text("answer", task.answer, data)
 
 
 def _read_checks(task: Task, scorers: Sequence[str], data: dict[str, Any], options: Sequence[str]) -> tuple[Check, ...]:
@@ -257,6 +273,9 @@ def _read_checks(task: Task, scorers: Sequence[str], data: dict[str, Any], optio
             "a check compares meanings, and no model gives embeddings",
             "name one that has `api = embeddings`: `embedder = NAME`",
         )
+    for check in list_checks(checks) if task.answer is not None else ():
+        if looks_at_reply(check.kind):
+            raise RecordError("checks", explain_check(check.type), "leave it out")
     for check in checks if task.named else ():
         if check.type in scorers:
             message = f"the scorer `{check.type}` and the checks `{check.type}` would report one metric"
@@ -344,50 +363,6 @@ def _find_right_options(target: object, raw: Sequence[object], options: tuple[st
         raise RecordError("target", str(error), help) from None
 
 
-def _check_target(task: Task, scorer: str, target: object) -> None:
-    """RecordError if no reply could ever be right."""
-    if task.target is None or scorer in (*LETTERED, "python", "judge"):
-        return
-    accepted = target if isinstance(target, list) else [target]
-    for one in accepted:
-        if isinstance(one, list | dict):
-            kind = "a list in a list" if isinstance(one, list) else "an object"
-            raise RecordError("target", f"the target is {kind}, and a reply is a text", "name the field in it")
-    texts = [as_text(one) for one in accepted]
-    if not texts or not all(one.strip() for one in texts):
-        raise RecordError("target", "the target is empty")
-    if scorer in FOLDING:
-        _check_folded(texts, task.normalize)
-    if scorer == "math" and mathematics.find_version() is None:
-        raise TaskError(Mistake(f"the scorer 'math' needs {mathematics.PACKAGE}", "scorer", mathematics.CURE))
-    for text in texts if scorer == "math" else ():
-        if not mathematics.is_readable(text):
-            raise RecordError("target", f"the target '{text[:60]}' holds no mathematics")
-    if scorer == "number":
-        _check_numbers(texts)
-
-
-def _check_folded(texts: Sequence[str], normalize: Sequence[str]) -> None:
-    """RecordError for a target of which `normalize` leaves nothing: it would equal all such replies."""
-    fold = make_folding(normalize)
-    for text in texts:
-        if not fold(text):
-            guilty = [name for name in ("punctuation", "articles") if not make_folding([name])(text)]
-            help = f"leave `{'` and `'.join(guilty)}` out of `normalize`" if guilty else ""
-            raise RecordError("target", f"`normalize` leaves nothing of the target '{text[:60]}'", help)
-
-
-def _check_numbers(texts: Sequence[str]) -> None:
-    """RecordError for a target that holds no number, or several."""
-    from evalmake.harnesses.native.answers.number import read_target  # its patterns take time to compile
-
-    for text in texts:
-        try:
-            read_target(text)
-        except ValueError as error:
-            raise RecordError("target", f"the target '{text[:60]}' {error}") from None
-
-
 def _build_prompt(task: Task, lettered: bool, data: dict[str, Any], options: tuple[str, ...]) -> str:
     """Build the prompt; options replace `{choices}`, or follow the prompt.
 
@@ -396,6 +371,8 @@ def _build_prompt(task: Task, lettered: bool, data: dict[str, Any], options: tup
     bullets = [f"{letter})" for letter in LETTERS] if lettered else ["-"] * 26
     listed = "\n".join(f"{bullet} {one}" for bullet, one in zip(bullets, options, strict=False))
     text = _fill_prompt(task, data, listed)
+    if task.answer is not None and not task.prompt.parts:
+        return ""
     if not text.strip():
         raise RecordError("prompt", "the prompt is empty")
     return f"{text}\n{listed}" if options and not task.prompt.names("choices") else text

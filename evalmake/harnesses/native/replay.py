@@ -32,6 +32,7 @@ from evalmake.scoring.unscored_causes import CURES, CauseKind
 
 if TYPE_CHECKING:
     from evalmake.harnesses.native.judge import Judge
+    from evalmake.harnesses.native.runner import Requester
 
 _JUDGE = "judge: "
 """What the error of a sample begins with whose judge failed."""
@@ -175,7 +176,7 @@ class Replay(Run):
         )
         self._recorded = recorded
 
-    async def request_items(self, items: Iterable[Item], requester: ItemRequester) -> None:
+    async def request_items(self, items: Iterable[Item], requester: Requester) -> None:
         """Turn to the recorded reply of each item before it is scored."""
 
         def take_turns() -> Iterator[Item]:
@@ -188,18 +189,20 @@ class Replay(Run):
     async def _compare(self, reply: str, texts: Sequence[str]) -> float:
         return self._recorded.similarity()
 
-    def build_requester(self, stack: ExitStack) -> tuple[ItemRequester, Judge | None]:
+    def build_requester(self, stack: ExitStack) -> tuple[Requester, Judge | None]:
         """Build the requester, which takes log-probabilities and similarities from the record, too."""
         requester, judge = super().build_requester(stack)
         requester.scoring.compare = self._compare
-        requester.likelihood = _RecordedLikelihood(requester.client, requester.seed, self._recorded)
+        if isinstance(requester, ItemRequester):
+            requester.likelihood = _RecordedLikelihood(requester.client, requester.seed, self._recorded)
         return requester, judge
 
 
 def main(task: str, samples: str) -> int:
     """Replay; the exit status."""
     try:
-        plan = make_plan(read_task(Path(task)), read_settings(os.environ))
+        given = read_task(Path(task))
+        plan = make_plan(given, read_settings(os.environ, asks_model=given.answer is None))
         rows = [loads(line) for line in Path(samples).read_bytes().split(b"\n") if line]
     except (TaskError, ValueError) as error:
         messages = error.messages if isinstance(error, TaskError) else [f"{samples}: {error}"]

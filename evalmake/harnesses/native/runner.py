@@ -29,8 +29,11 @@ from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.sample_counts import TIES, WITHOUT_ANSWER
 
 if TYPE_CHECKING:
+    from evalmake.harnesses.native.answer_scoring import AnswerScoring
     from evalmake.harnesses.native.embedder import Embedder
     from evalmake.harnesses.native.judge import Judge
+
+    Requester = ItemRequester | AnswerScoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def count_expected(items: Iterable[Item]) -> dict[str, int]:
 
 def make_plan(task: Task, settings: Settings) -> Plan:
     """Read the files that the task names; TaskError with a line for each error."""
-    api = settings.model.api
+    api = settings.model.api if settings.model else "chat"
     if api == "completions" and (task.messages or task.tools or task.image or task.audio):
         raise TaskError(
             "messages, tools, image and audio are for the chat API, and EVALMAKE_MODEL_API is 'completions'"
@@ -148,12 +151,12 @@ class Run:
                 unwritten = errors.exceptions[0]
             if unwritten is not None:
                 raise unwritten
-            failure = failure or requester.likelihood.describe_constant()
+            failure = failure or requester.describe_constant()
         self.log.finish()
         self.progress.write()
         return self._write_scores(failure, requester, judge)
 
-    async def request_items(self, items: Iterable[Item], requester: ItemRequester) -> None:
+    async def request_items(self, items: Iterable[Item], requester: Requester) -> None:
         """Request items until the iterator that all workers share is empty."""
         for item in items:
             sample = await requester.request(item)
@@ -161,10 +164,9 @@ class Run:
             self.tally.add(sample)
             self.progress.add(sample)
 
-    def build_requester(self, stack: ExitStack) -> tuple[ItemRequester, Judge | None]:
+    def build_requester(self, stack: ExitStack) -> tuple[Requester, Judge | None]:
         """Build the requester, and the judge if there is one; the stack closes their connections."""
         task, settings = self.plan.task, self.plan.settings
-        client = stack.enter_context(self.connect(settings.model))
         judge, scorers = None, dict(self.plan.scorers)
         if settings.judge is not None and self.plan.asks_judge:
             from evalmake.harnesses.native.judge import Judge
@@ -178,15 +180,20 @@ class Run:
 
             self.embedder = Embedder(stack.enter_context(self.connect(settings.embedder)))
             scoring.compare = self.embedder.compare
+        if settings.model is None:
+            from evalmake.harnesses.native.answer_scoring import AnswerScoring
+
+            return AnswerScoring(scoring), judge
+        client = stack.enter_context(self.connect(settings.model))
         return ItemRequester(task, client, settings.seed, self.plan.examples, scoring), judge
 
-    def _write_scores(self, failure: str | None, requester: ItemRequester, judge: Judge | None) -> Result:
+    def _write_scores(self, failure: str | None, requester: Requester, judge: Judge | None) -> Result:
         """Compute the scores and write scores.json."""
         message = failure or self.tally.explain_no_score()
         status = "failed" if failure else "unscored" if message else "success"
         metric = self.tally.metric(self.plan.headline)
-        scores = self.tally.result(status, metric, requester.client.requests)
-        counts = {TIES: requester.likelihood.ties, WITHOUT_ANSWER: requester.scoring.without_answer}
+        scores = self.tally.result(status, metric, requester.requests)
+        counts = {TIES: requester.ties, WITHOUT_ANSWER: requester.scoring.without_answer}
         scores["usage"] |= {name: count for name, count in counts.items() if count}
         if judge is not None:
             scores["usage"]["judge"] = judge.usage

@@ -37,9 +37,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a run. `limit` None means all records; `seed` None sends no seed."""
+    """The settings of a run. `limit` None means all records; `seed` None sends no seed; no `model` asks none."""
 
-    model: Endpoint
+    model: Endpoint | None
     judge: Endpoint | None
     embedder: Endpoint | None
     seed: int | None
@@ -49,10 +49,10 @@ class Settings:
     progress: Path | None
 
 
-def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read EVALMAKE_* variables; TaskError with a line for each error."""
+def read_settings(environ: Mapping[str, str], asks_model: bool = True) -> Settings:
+    """Read EVALMAKE_* variables, those of the model if one is asked; TaskError with a line for each error."""
     reader = _Reader(environ)
-    model = reader.endpoint("EVALMAKE_MODEL", "EVALMAKE_API_KEY", "EVALMAKE_PARAMS")
+    model = reader.endpoint("EVALMAKE_MODEL", "EVALMAKE_API_KEY", "EVALMAKE_PARAMS") if asks_model else None
     judge = None
     if environ.get("EVALMAKE_JUDGE_URL"):
         judge = reader.endpoint("EVALMAKE_JUDGE", "EVALMAKE_JUDGE_API_KEY", "EVALMAKE_JUDGE_PARAMS")

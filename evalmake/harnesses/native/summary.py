@@ -53,15 +53,16 @@ class Tally:
         reason, count = (self.reasons.most_common(1) or [("no request was sent", 0)])[0]
         return f"0 of {self.total} samples were scored; {describe_cause(reason, count)}"
 
-    def result(self, status: str, metric: str, requests: int) -> dict[str, Any]:
-        """Build the content of scores.json; `requests` is the number of requests sent."""
+    def result(self, status: str, metric: str, requests: int | None) -> dict[str, Any]:
+        """Build the content of scores.json; `requests` is the number of requests sent, None where none could be."""
         names = sorted(self.values) or [metric]
-        usage = ("tokens_in", "tokens_out", "errors", "truncated")
+        usage = ("tokens_in", "tokens_out", "errors", "truncated") if requests is not None else ("errors",)
         return {
             "status": status,
             "metric": metric,
             "scores": {name: self._score(name) for name in names},
-            "usage": {"requests": requests} | {name: getattr(self, name) for name in usage},
+            "usage": ({} if requests is None else {"requests": requests})
+            | {name: getattr(self, name) for name in usage},
         }
 
     def _score(self, metric: str) -> dict[str, float | int | None]:

@@ -12,6 +12,7 @@ from typing import Any
 from evalmake.harnesses.native.check_types import find_static_mistakes, list_templates
 from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.errors import RecordError, TaskError
+from evalmake.harnesses.native.existing_answers import REASON, SENT_KEYS, explain_check, find_checks_of_replies
 from evalmake.harnesses.native.json_io import strict_loads
 from evalmake.harnesses.native.record_filter import Comparison, parse_filter
 from evalmake.harnesses.native.template import Template, as_text, blame_key, find_field_in_pattern, is_template, parse
@@ -51,6 +52,8 @@ class Task:
     audio: Template | None
     media: Mapping[str, Mapping[str, str]]
     """Data file -> a file as its records name it -> its name; without it, such a file lies beside the data file."""
+    answer: Template | None
+    """The answer in the data that is scored in place of a model's reply."""
     system: Template | None
     target: Template | None
     choices: Template | tuple[Template, ...] | None
@@ -155,12 +158,14 @@ class _Reader:
             fields=self.texts("fields"),
             sql=self.text("sql"),
             where=self.where(),
-            prompt=self.template("prompt", required=self.data.get("messages") is None) or Template(()),
+            prompt=self.template("prompt", required=not (self.data.get("messages") or self.data.get("answer")))
+            or Template(()),
             messages=self.field("messages"),
             tools=self.tools(),
             image=self.template("image"),
             audio=self.template("audio"),
             media=self.media(),
+            answer=self.template("answer"),
             system=self.template("system"),
             target=self.template("target"),
             choices=self.choices(),
@@ -200,6 +205,11 @@ class _Reader:
         for key in CONFLICTS if task.messages is not None else ():
             if self.data.get(key) is not None:
                 self.wrong(f"{key} and messages cannot stand together: {CONFLICTS[key]}")
+        for key in SENT_KEYS if task.answer is not None else ():
+            if self.data.get(key) is not None:
+                self.wrong(f"{key} and answer cannot stand together: {REASON}")
+        for type in find_checks_of_replies(self.data.get("checks")) if task.answer is not None else ():
+            self.wrong(f"checks: {explain_check(type)}")
         if task.fewshot and not task.examples:
             self.wrong(f"fewshot is {task.fewshot}, but there are no examples")
         if task.examples and task.target is None:

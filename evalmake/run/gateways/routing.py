@@ -41,11 +41,13 @@ class GatewayRouting:
         return self._job_builder.slots(executor)
 
     def build_job(self, task: Task, addresses: ServerAddresses) -> Job:
-        """The job of a task, admitted to its models; OSError where a session cannot be written."""
+        """The job of a task, admitted to its models if it asks any; OSError where a session cannot be written."""
         if self._has_sidecars(task.node):
             return self._build_job_with_sidecars(task, addresses)
-        host = self._executors[task.executor].host_address()
-        routes = self._host_gateways.open_sessions(task.node, task.job_id, addresses, host)
+        routes = {}
+        if self._host_gateways.models_of(task.node):
+            host = self._executors[task.executor].host_address()
+            routes = self._host_gateways.open_sessions(task.node, task.job_id, addresses, host)
         task.tokens = tuple(route.token for route in routes.values())
         return self._job_builder.build_evaluation_job(task.node, task.job_id, routes)
 
@@ -118,4 +120,5 @@ class GatewayRouting:
         return self._host_gateways.session_tokens(node, server_jobs)
 
     def _has_sidecars(self, node: Node) -> bool:
-        return self._executors[node.executor].capabilities.sidecar
+        asks = bool(self._host_gateways.models_of(node))
+        return asks and self._executors[node.executor].capabilities.sidecar

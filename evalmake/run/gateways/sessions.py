@@ -117,8 +117,10 @@ class SessionBuilder:
 
 
 def models_of(project: Project, node: Node) -> list[tuple[str, Declaration]]:
-    """The models that an evaluation sends requests to, by role: its own, and those that its benchmark asks."""
-    return [("model", node.evaluation.model), *find_further_models(project, node.evaluation.benchmark).items()]
+    """The models that an evaluation sends requests to, by role: its own if it asks one, and those of its benchmark."""
+    cell = node.evaluation
+    asked = [] if cell.benchmark.unasked else [("model", cell.model)]
+    return [*asked, *find_further_models(project, cell.benchmark).items()]
 
 
 def session_key(node: Node, role: str) -> str:

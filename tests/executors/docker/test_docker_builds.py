@@ -45,7 +45,7 @@ def test_harness_and_server_in_images(contained: Contained) -> None:
 
 
 def test_mock_and_native_in_an_image(contained: Contained) -> None:
-    """The mock engine and the native harness run in an image that contains evalmake."""
+    """The mock engine and the native harness run in an image that contains evalmake; answers in the data, too."""
     more = f'mounts = ["{PACKAGE}:/src/evalmake", "{packages()}:/packages"]'
     more += '\n    env = { PYTHONPATH = "/src:/packages" }'
     contained.evalfile(
@@ -63,13 +63,15 @@ def test_mock_and_native_in_an_image(contained: Contained) -> None:
         model stand-in {{ deployment = stand-in }}
         """,
         SUMS.replace("native", f'native\n        image   = "{BASE}"'),
+        'benchmark stored from sums { answer = "{answer}" }\n',
         "eval asked { model = stand-in, benchmark = sums, executor = box }\n",
+        "eval scored { model = none, benchmark = stored, executor = box }\n",
     )
     contained.sums(12)
     ended = contained.run()
 
     assert ended.status == 0, ended.text
-    assert contained.scores()["asked"] == [1.0]
+    assert contained.scores() == {"asked": [1.0], "scored": [1.0]}
     contained.clean()
 
 

@@ -149,6 +149,29 @@ def test_embedder(either: Clustered) -> None:
     either.clean()
 
 
+ANSWERS = """\
+benchmark graded {
+    harness = native
+    files   = file("sums.jsonl")
+    answer  = "{answer}"
+    target  = "{answer}"
+    scorer  = number
+}
+"""
+
+
+def test_answers_in_the_data(either: Clustered) -> None:
+    """A job that asks nobody has no gateway beside it."""
+    either.sums(4)
+    either.evalfile(either.executor(), ANSWERS, GRADED.replace("= subject", "= none"))
+    ended = either.run()
+    assert ended.status == 0, ended.text
+    assert either.scores() == {"graded": [1.0]}
+    [attempt] = either.attempts()
+    assert not [output.name for output in attempt.outputs if "gateway" in output.name or "sidecar" in output.name]
+    either.clean()
+
+
 PIPELINE = """\
 import json, os, urllib.request
 
