@@ -39,6 +39,15 @@ _NO_PLACE = {
     "discovery": "interceptors of your own are Python packages: `plugins`",
     "post_eval_hooks": "a `report` block writes reports",
 }
+ADAPTER_KEYS = (
+    *_NO_PLACE,
+    *("use_system_prompt", "custom_system_prompt", "use_caching", "use_reasoning", "process_reasoning_traces"),
+    *("start_reasoning_token", "end_reasoning_token", "use_request_logging", "max_logged_requests"),
+    *("use_response_logging", "max_logged_responses", "use_progress_tracking", "progress_tracking_url"),
+    *("params_to_add", "params_to_remove", "params_to_rename", "headers_to_add", "headers_to_remove"),
+    *("use_raise_client_errors", "interceptors"),
+)
+"""The keys that an `adapter_config` may have."""
 NOT_USED = {
     "custom_system_prompt": "it is not used: `use_system_prompt` is not true",
     "max_logged_requests": "it is not used: `use_request_logging` is not true",

@@ -99,10 +99,14 @@ class Configuration:
     def check_missing(self) -> None:
         """Raise an error that names every value that was needed and is not given."""
         found = Diagnostics()
+        self.note_missing(found)
+        found.check()
+
+    def note_missing(self, found: Diagnostics) -> None:
+        """Note every value that was needed and is not given."""
         for path, node in self.missing.items():
             text = f"`{path}` is not given: it is `{MISSING}`"
             found.error("bad-config", text, node.span, help=[f"give it on the command line: {path}=..."])
-        found.check()
 
     def unread(self) -> Iterator[tuple[str, Node]]:
         """The plain values of the user's own that nobody has read."""

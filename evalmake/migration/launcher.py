@@ -7,35 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalmake.language.diagnostic import closest_name, make_error
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError, make_error
 from evalmake.language.values import Symbol
 from evalmake.migration.adapter_settings import NOT_USED
 from evalmake.migration.configuration import Configuration
 from evalmake.migration.draft import NONE, Block, Draft, Expression, Item, to_name, write_seconds
 from evalmake.migration.hydra import Composition
-from evalmake.migration.launcher_defaults import SHIPPED, TOP_LEVEL
+from evalmake.migration.launcher_defaults import SHIPPED
 from evalmake.migration.launcher_deployments import DeploymentReader
 from evalmake.migration.launcher_executors import ExecutorReader, Executors, read_variables
-from evalmake.migration.launcher_models import ModelWriter
+from evalmake.migration.launcher_keys import CONFIGURATION, EVALUATION, TASK, check_keys, find_stray
+from evalmake.migration.launcher_models import ModelWriter, check_endpoints
 from evalmake.migration.launcher_tasks import GLOBAL, Task, find_differences, lay_over_global, read_task
 from evalmake.migration.run_settings import RunSettings, merge_extra, read_run_settings
 from evalmake.migration.yaml_file import Document, Node
 from evalmake.project.catalog import Entry, fit_to_repeats
 
-_EVALUATION_KEYS = ("tasks", "nemo_evaluator_config", "config", "overrides", "env_vars", "pre_cmd", "post_cmd")
-_TASK_KEYS = (
-    "name",
-    "container",
-    "endpoint_type",
-    "env_vars",
-    "nemo_evaluator_config",
-    "config",
-    "overrides",
-    "dataset_dir",
-    "dataset_mount_path",
-    "pre_cmd",
-    "post_cmd",
-)
 _NO_PLACE = {
     "export": "reports are files that `report` blocks write: markdown, json, in-toto",
     "metadata": "a comment in the Evalfile, or `comment` of an executor",
@@ -51,17 +38,22 @@ def translate_launcher(
     document: Document, path: Path, overrides: Sequence[str], change: Callable[[Node], None] = lambda whole: None
 ) -> Draft:
     """The Evalfile for a configuration file, changed once it is whole; EvalmakeError with the lines that are wrong."""
-    _check_keys(document.root, TOP_LEVEL, "the configuration")
-    root = Composition(path, SHIPPED).compose(document.root, overrides)
-    change(root)
+    problems = Diagnostics()
+    check_keys(document.root, CONFIGURATION, "the configuration", problems)
+    try:
+        root = Composition(path, SHIPPED).compose(document.root, overrides)
+        change(root)
+    except EvalmakeError as error:
+        raise EvalmakeError([*problems, *error.diagnostics]) from None
     defaults = document.root.value.get("defaults")
     comments = [*document.header, *(defaults.comments if defaults else ())]
-    return translate_root(root, Draft(path.name, [line for line in comments if "docs-" not in line]), path.stem)
+    draft = Draft(path.name, [line for line in comments if "docs-" not in line])
+    return translate_root(root, draft, path.stem, problems)
 
 
-def translate_root(root: Node, draft: Draft, title: str) -> Draft:
-    """The Evalfile for a composed configuration."""
-    _Translation(Configuration(root), draft, to_name(title)).translate()
+def translate_root(root: Node, draft: Draft, title: str, problems: Diagnostics | None = None) -> Draft:
+    """The Evalfile for a composed configuration; an error with all its `problems`, those that are known and others."""
+    _Translation(Configuration(root), draft, to_name(title), problems or Diagnostics()).translate()
     return draft
 
 
@@ -70,11 +62,12 @@ class _Translation:
     configuration: Configuration
     draft: Draft
     title: str
+    problems: Diagnostics
     _executors: Executors = field(default_factory=lambda: Executors("", ""))
 
     def translate(self) -> None:
         configuration, draft = self.configuration, self.draft
-        nodes = self._list_tasks()
+        tasks = self._read_tasks()
         deployed = configuration.get("deployment.type", "none") != "none"
         env: dict[str, Any] = {}
         for place in ("env_vars", "execution.env_vars.evaluation", "evaluation.env_vars"):
@@ -82,7 +75,6 @@ class _Translation:
         self._executors = ExecutorReader(configuration, draft, deployed, env).read()
         deployment = DeploymentReader(configuration, draft, "deployment", self._executors).read() if deployed else ""
         common = read_run_settings(configuration, draft, GLOBAL)
-        tasks = [read_task(configuration, draft, at, node) for at, node in enumerate(nodes)]
         models = ModelWriter(configuration, draft, self._executors, deployment)
         concurrency = _find_concurrency(tasks, common)
         asked = models.write(tasks, concurrency)
@@ -95,17 +87,36 @@ class _Translation:
         self._note_the_rest()
         configuration.check_missing()
 
+    def _read_tasks(self) -> list[Task]:
+        """The tasks; EvalmakeError with everything that is wrong with keys, tasks and endpoints."""
+        tasks, problems, are_known = [], self.problems, True
+        for at, node in enumerate(self._list_tasks()):
+            if "name" not in node.value and problems:
+                are_known = False
+                continue
+            try:
+                tasks.append(read_task(self.configuration, self.draft, at, node))
+            except EvalmakeError as error:
+                problems.extend(error.diagnostics)
+        if are_known and (not problems or self.configuration.find("target")):
+            check_endpoints(self.configuration, tasks, problems)
+        if problems:
+            self.configuration.note_missing(problems)
+        problems.check()
+        return tasks
+
     def _list_tasks(self) -> list[Node]:
         evaluation, tasks = self.configuration.find("evaluation"), self.configuration.find("evaluation.tasks")
         if evaluation is not None and isinstance(evaluation.value, dict):
-            _check_keys(evaluation, _EVALUATION_KEYS, "`evaluation`")
+            check_keys(evaluation, EVALUATION, "`evaluation`", self.problems)
         if tasks is None or not isinstance(tasks.value, list) or not tasks.value:
             span = (tasks or evaluation or self.configuration.root).span
+            self.problems.check()
             raise make_error("bad-config", "`evaluation.tasks` lists no task", span)
         for node in tasks.value:
             if not isinstance(node.value, dict):
                 raise make_error("bad-config", "a task is a map with `name`", node.span, help=["write `- name: TASK`"])
-            _check_keys(node, _TASK_KEYS, "a task")
+            check_keys(node, TASK, "a task", self.problems)
         lay_over_global(self.configuration)
         return list(tasks.value)
 
@@ -218,6 +229,10 @@ class _Translation:
     def _note_the_rest(self) -> None:
         noted = set()
         for path, node in self.configuration.unread():
+            stray, advice = find_stray(path)
+            if stray and advice:
+                self.draft.note(stray, f"{_NOWHERE}: {advice}", node)
+                continue
             adapter, _, key = path.rpartition(".adapter_config.")
             if adapter and key in NOT_USED:
                 self.draft.note(f"adapter_config.{key}", NOT_USED[key], node)
@@ -234,15 +249,6 @@ def _find_concurrency(tasks: Sequence[Task], common: RunSettings) -> Item | None
         return None
     own = [task.settings.parallelism for task in tasks if task.settings.parallelism]
     return max(own, key=lambda item: int(item.value), default=None)
-
-
-def _check_keys(node: Node, known: Sequence[str], where: str) -> None:
-    """Refuse keys that the launcher does not know, the nearest named."""
-    for key, item in node.value.items() if isinstance(node.value, dict) else ():
-        if key not in known:
-            meant = closest_name(key, known)
-            help = [f"did you mean `{meant}`?"] if meant else [f"known are {', '.join(known)}"]
-            raise make_error("bad-config", f"{where} has no key `{key}`", item.span, help=help)
 
 
 def _fit_metric(entry: Entry, extra: dict[str, Any]) -> dict[str, Any]:

@@ -79,16 +79,3 @@ SHIPPED: Mapping[str, object] = {
     "deployment/nim": {"type": "nim", "image": MISSING, "served_model_name": MISSING, "port": 8000},
     "deployment/generic": {**_SERVER, "type": "generic", "image": MISSING, "command": MISSING, "checkpoint_path": None},
 }
-TOP_LEVEL = (
-    "defaults",
-    "hydra",
-    "execution",
-    "deployment",
-    "auxiliary_deployments",
-    "target",
-    "evaluation",
-    "env_vars",
-    "export",
-    "metadata",
-)
-"""The keys that a configuration may have."""

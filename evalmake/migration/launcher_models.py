@@ -31,7 +31,6 @@ class ModelWriter:
 
     def write(self, tasks: Sequence[Task], concurrency: Item | None) -> list[tuple[str, list[Task]]]:
         """A model for each place and kind of API that tasks ask; its name, and the tasks."""
-        self._check_endpoints(tasks)
         groups: dict[tuple[str, ...], list[Task]] = {}
         for task in tasks:
             groups.setdefault((task.endpoint.api, *task.endpoint.place), []).append(task)
@@ -44,26 +43,6 @@ class ModelWriter:
             firsts.setdefault(endpoint.place, model)
             found.append((model, members))
         return found
-
-    def _check_endpoints(self, tasks: Sequence[Task]) -> None:
-        """Refuse tasks that have nobody to ask, all that is missing at once."""
-        problems = Diagnostics()
-        for key in ("url", "model_id"):
-            path, empty = f"target.api_endpoint.{key}", {"url": "url", "model_id": "name"}[key]
-            if all(getattr(task.endpoint, empty) for task in tasks) or (
-                self.deployment and not any(task.endpoint.url for task in tasks)
-            ):
-                continue
-            node = self.configuration.find("target.api_endpoint") or self.configuration.find("target")
-            span = (node or self.configuration.root).span
-            value = "https://HOST/v1/chat/completions" if key == "url" else "NAME"
-            problems.error(
-                "bad-config",
-                f"`{path}` is not given",
-                span,
-                help=[f"write it in the file, or give it behind the file: +{path}={value}"],
-            )
-        problems.check()
 
     def _write_model(self, endpoint: Endpoint, several: bool, first: str, concurrency: Item | None) -> str:
         deployment = "" if endpoint.url else self.deployment
@@ -152,6 +131,21 @@ class ModelWriter:
             )
             self.draft.note(path, why, self.configuration.find(path))
         return self._auxiliary[name]
+
+
+def check_endpoints(configuration: Configuration, tasks: Sequence[Task], problems: Diagnostics) -> None:
+    """Note what is missing to ask a model."""
+    deployed = configuration.get("deployment.type", "none") != "none"
+    asking = [task.endpoint for task in tasks if not deployed or task.endpoint.url]
+    node = configuration.find("target.api_endpoint") or configuration.find("target") or configuration.root
+    for key, example, given in (
+        ("url", "https://HOST/v1/chat/completions", all(one.url for one in asking)),
+        ("model_id", "NAME", all(one.name for one in asking)),
+    ):
+        path = f"target.api_endpoint.{key}"
+        if not given:
+            help = [f"write it in the file, or give it behind the file: +{path}={example}"]
+            problems.error("bad-config", f"`{path}` is not given", node.span, help=help)
 
 
 def _without_comments(node: Node | None) -> Node | None:

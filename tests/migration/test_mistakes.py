@@ -69,6 +69,80 @@ def test_mistakes_are_told_with_their_place(
     assert not (project.root / "Evalfile").exists()
 
 
+def test_all_mistakes_of_a_file_are_told_at_once(project: Project) -> None:
+    """Keys, tasks, and what is missing, each with its line and a cure."""
+    text = CONFIG.replace("    url: http://127.0.0.1:9/v1/chat/completions\n", "").replace(
+        "model_id: m", "model_id: ???"
+    )
+    text = text.replace("evaluation:", "walltime: 1\nevaluation:\n  temperature: 0")
+    text = text.replace("mgsm", "mgsn") + "      adapter_config: {}\n    - name: simple_evals.mmlu\n      contaner: x\n"
+    project.write("c.yaml", text)
+    said = project.run("import", "c.yaml", status=2).stderr
+    assert "Traceback" not in said
+    for part in (
+        "`walltime` belongs under `execution`",
+        "`temperature` belongs under `nemo_evaluator_config.config.params`",
+        "the catalog has no task `simple_evals.mgsn`",
+        "`adapter_config` belongs under `nemo_evaluator_config.target.api_endpoint`",
+        "did you mean `container`?",
+        "`target.api_endpoint.url` is not given",
+        "+target.api_endpoint.url=https://HOST/v1/chat/completions",
+        "`target.api_endpoint.model_id` is not given: it is `???`",
+        "give it on the command line: target.api_endpoint.model_id=...",
+        "7 errors",
+    ):
+        assert part in said, part
+    project.write("c.yaml", "tarjet: {}\n" + CONFIG)
+    assert project.run("import", "c.yaml", status=2).stderr.count("[bad-config]") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "said"),
+    [
+        ("target:", "execution: {walltme: 1}\ntarget:", "execution.walltme", "did you mean `walltime`?"),
+        (
+            "    model_id: m",
+            "    model_id: m\n    adapter_config: {use_reasoning: true, use_caching: false}",
+            "target.api_endpoint.adapter_config",
+            "`adapter_config` belongs under `evaluation.nemo_evaluator_config.target.api_endpoint`",
+        ),
+        (
+            "  tasks:",
+            "  nemo_evaluator_config: {target: {api_endpoint: {adapter_config: {adapter_config: {mode: x}}}}}\n"
+            "  tasks:",
+            "evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config.adapter_config",
+            "`adapter_config` belongs under `target.api_endpoint`",
+        ),
+        (
+            "simple_evals.mgsm",
+            "simple_evals.mgsm\n      nemo_evaluator_config: {config: {temperature: 0, params: {use_reasoning: true}}}",
+            "evaluation.tasks.0.nemo_evaluator_config.config.temperature",
+            "`temperature` belongs under `params`",
+        ),
+        (
+            "simple_evals.mgsm",
+            "simple_evals.mgsm\n      nemo_evaluator_config: {config: {params: {use_reasoning: true}}}",
+            "evaluation.tasks.0.nemo_evaluator_config.config.params.use_reasoning",
+            "`use_reasoning` belongs under `target.api_endpoint.adapter_config`",
+        ),
+        (
+            "simple_evals.mgsm",
+            "simple_evals.mgsm\n      nemo_evaluator_config: {config: {params: {temprature: 1}}}",
+            "evaluation.tasks.0.nemo_evaluator_config.config.params.temprature",
+            "did you mean `temperature`?",
+        ),
+    ],
+)
+def test_keys_that_nothing_reads_are_told_with_what_was_meant(
+    project: Project, old: str, new: str, path: str, said: str
+) -> None:
+    """The launcher takes them in silence; a note names the nearest key, or where this one belongs, once for a map."""
+    project.write("c.yaml", CONFIG.replace(old, new, 1))
+    ran = project.run("import", "c.yaml")
+    (line,) = [line for line in ran.stderr.splitlines() if f" {path}: " in line]
+    assert line.endswith(f"evalmake has no key for it: {said}")
+
+
 @pytest.mark.parametrize("text", [BOMB, "[" * 100_000, "a: " + "{a: " * 500, "x: &x [*x]", "- " * 3000 + "a"])
 def test_bombs_and_depths_are_refused(project: Project, text: str) -> None:
     """Aliases that stand for more than a file may hold, and values that are nested too deep, end with a message."""
