@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from xxhash import xxh3_64_hexdigest
 
@@ -22,6 +22,7 @@ from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
 from evalmake.scoring.sample_counts import REPLY_KEY, SAMPLES, digest_question, read_weight
 from evalmake.store.store import Store
 
+_DECODER = json.JSONDecoder()
 _KEPT = 32
 """So many evaluations' items are held in memory at a time."""
 
@@ -145,10 +146,17 @@ def make_item_reader(folder: Path) -> Callable[[str, int], tuple[Item, ...] | No
     return read
 
 
+def _parse_line(line: bytes) -> Any:
+    """What `json.loads` makes of a line; the object in UTF-8 that it almost always is, sooner."""
+    if line[:2] == b'{"':
+        return _DECODER.decode(line.decode("utf-8", "surrogatepass"))
+    return json.loads(line)
+
+
 def _parse_item(line: bytes) -> Item | None:
     """The item of one line of samples; None if it has no id. Without a hash of its content, the id alone tells it."""
     try:
-        row = json.loads(line)
+        row = _parse_line(line)
         scores = {str(k): float(v) for k, v in (row.get("scores") or {}).items() if v is not None}
         cluster, reply = row.get("cluster"), row.get("reply", row.get(REPLY_KEY))
         if row["id"] is None or not all(map(math.isfinite, scores.values())):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
@@ -57,10 +57,22 @@ def compare_changes(
     names: tuple[str, str] = (BEFORE, AFTER),
 ) -> ChangeSet:
     """Compare each benchmark, adjust their p by Holm's method, and judge; `names` are those of the two sides."""
-    plain = [_compare(one, confidence, names) for one in asked]
-    judged = judge_comparisons(plain, confidence)
-    changes = tuple(_judge(one, found, confidence, margin) for one, found in zip(asked, judged, strict=True))
+    measured = [_measure(one, confidence, names) for one in asked]
+    judged = judge_comparisons([one.comparison for one in measured], confidence)
+    changes = tuple(
+        replace(one, comparison=found, judgement=_judge(runs, one, found, confidence, margin))
+        for runs, one, found in zip(asked, measured, judged, strict=True)
+    )
     return ChangeSet(changes, judge_all(one.judgement for one in changes), confidence, margin)
+
+
+def _measure(one: ChangedRuns, confidence: float, names: tuple[str, str]) -> BenchmarkChange:
+    """Both scores and their difference, not judged yet. Items are read once, and forgotten afterwards."""
+    before, after = ([run.settle(one.metric) for run in side] for side in (one.before, one.after))
+    first, second = (average_seeds(one.metric, runs, confidence, one.kind) for runs in (before, after))
+    found = _compare(replace(one, before=before, after=after), confidence, names)
+    unjudged = Judgement(Verdict.INCONCLUSIVE, "")
+    return BenchmarkChange(one.benchmark, one.metric, one.kind, first, second, found, unjudged)
 
 
 def _compare(one: ChangedRuns, confidence: float, names: tuple[str, str]) -> RowComparison:
@@ -70,11 +82,10 @@ def _compare(one: ChangedRuns, confidence: float, names: tuple[str, str]) -> Row
     return compare_rows(after, one.benchmark, before, one.metric, one.after, one.before, confidence, one.kind)
 
 
-def _judge(one: ChangedRuns, found: RowComparison, confidence: float, margin: Margin) -> BenchmarkChange:
-    before, after = (average_seeds(one.metric, runs, confidence, one.kind) for runs in (one.before, one.after))
+def _judge(
+    one: ChangedRuns, change: BenchmarkChange, found: RowComparison, confidence: float, margin: Margin
+) -> Judgement:
     if one.is_same_result and not one.lack:
-        judgement = Judgement(Verdict.PASS, SAME)
-    else:
-        values = [side.mean for side in (before, after) if side.mean is not None]
-        judgement = judge_change(found, one.kind, confidence, margin, values)
-    return BenchmarkChange(one.benchmark, one.metric, one.kind, before, after, found, judgement)
+        return Judgement(Verdict.PASS, SAME)
+    values = [side.mean for side in (change.before, change.after) if side.mean is not None]
+    return judge_change(found, one.kind, confidence, margin, values)

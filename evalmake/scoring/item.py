@@ -81,7 +81,7 @@ class Answers:
     @property
     def mean(self) -> float:
         """The mean of its scores, of which there is one at least."""
-        return _mean(self.values)
+        return self.values[0] if len(self.values) == 1 else _mean(self.values)
 
 
 def collect_answers(runs: Iterable[Sequence[Item]], metric: str) -> dict[Key, Answers]:
@@ -96,12 +96,18 @@ def collect_answers(runs: Iterable[Sequence[Item]], metric: str) -> dict[Key, An
     return found
 
 
+def mean_items(items: Sequence[Item], metric: str) -> float | None:
+    """The mean of a metric over the items of one run, as `average_items` has it; None without a score."""
+    scored = [one for one in collect_answers([items], metric).values() if one.values]
+    return weighted_mean([one.mean for one in scored], [one.weight for one in scored]) if scored else None
+
+
 def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | None:
     """The mean of a metric over the items of all runs; None if a run has no score."""
     tables = [{key: one for key, one in collect_answers([items], metric).items() if one.values} for items in runs]
     if not tables or not all(tables):
         return None
-    means = [{key: _mean(one.values) for key, one in table.items()} for table in tables]
+    means = [{key: one.mean for key, one in table.items()} for table in tables]
     asked = {key: one for table in tables for key, one in table.items()}
     equal = len({one.weight for one in asked.values()}) == 1
     weights = [{key: 1.0 if equal else one.weight for key, one in table.items()} for table in tables]
@@ -115,6 +121,7 @@ def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | Non
     groups = [one.group for one in asked.values()]
     scores = [value for table in tables for one in table.values() for value in one.values]
     error = grouped_error(list(influences.values()), groups)
+    count = len(set(groups))
     return ItemMean(
         mean=_mean(run_means),
         # Equal scores differ from their mean by rounding only.
@@ -122,8 +129,8 @@ def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | Non
         items=n,
         distinct=len({one.question for one in asked.values()}),
         answers=len(scores),
-        groups=len(set(groups)),
-        effective=count_effective(len(set(groups)), [one.weight for one in asked.values()]),
+        groups=count,
+        effective=count_effective(count, [one.weight for one in asked.values()]),
         clustered=any(one.cluster is not None for one in asked.values()),
         lowest=min(scores),
         highest=max(scores),

@@ -49,10 +49,6 @@ class PairedItems:
         """Whether two mean scores differ by more than rounding."""
         return abs(ours - theirs) > _NOISE
 
-    def count_outcomes(self) -> Outcomes:
-        """How many common items scored higher with us, lower, and the same."""
-        return count_outcomes([a - b for a, b in self.means()])
-
 
 def pair_runs(ours: Sequence[Run], theirs: Sequence[Run], metric: str) -> PairedItems | None:
     """The items of two sides; None where a run left none of which the metric is the mean."""

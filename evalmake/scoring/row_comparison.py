@@ -23,7 +23,7 @@ from evalmake.scoring.comparisons import (
     unpaired_difference,
 )
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
-from evalmake.scoring.paired_items import Outcomes, PairedItems, pair_runs
+from evalmake.scoring.paired_items import Outcomes, PairedItems, count_outcomes, pair_runs
 from evalmake.scoring.seed_average import Pool, Run, find_most, multiply, pool_runs
 
 
@@ -98,13 +98,14 @@ def _compare_runs(
     if not paired.common:
         why = "the two have no scored item in common"
         return _compare_unpaired(plain, ours, theirs, confidence, why, is_share)
-    return replace(plain, difference=_compare_items(paired, confidence), outcomes=paired.count_outcomes())
+    means = paired.means()
+    outcomes = count_outcomes([a - b for a, b in means])
+    return replace(plain, difference=_compare_items(paired, means, confidence), outcomes=outcomes)
 
 
-def _compare_items(paired: PairedItems, confidence: float) -> Difference:
+def _compare_items(paired: PairedItems, means: Sequence[tuple[float, float]], confidence: float) -> Difference:
     """Tango's interval and test of 0/1 scores asked once, else t on the differences of the items."""
     common, ours, theirs = paired.common, paired.ours, paired.theirs
-    means = paired.means()
     groups, weights = ([getattr(ours[key], name) for key in common] for name in ("group", "weight"))
     is_binary = all(value in (0, 1) for pair in means for value in pair)
     if len(set(weights)) == 1 and len(set(groups)) == len(common) and is_binary:

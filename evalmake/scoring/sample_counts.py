@@ -28,6 +28,7 @@ WEIGHTED = "samples_weighted"
 """In the usage: how many samples have a weight other than 1."""
 QUESTION_KEY, REPLY_KEY = "question_key", "reply_key"
 """Fields of a sample without texts: what stands for the digest of its question, and of its reply."""
+_ENCODER = json.JSONEncoder(sort_keys=True)  # one for all rows: to make it takes as long as to use it
 _FINISHES = {
     "length": "replies_truncated",
     "content_filter": "replies_refused",
@@ -158,7 +159,7 @@ def digest_question(row: Mapping[str, Any]) -> str:
         return str(row.get(QUESTION_KEY) or row.get("item") or "")
     messages = request.get("messages")
     asked = messages[-1] if isinstance(messages, list) and messages else request.get("prompt")
-    return xxh3_64_hexdigest(json.dumps([asked, row.get("target")], sort_keys=True).encode())
+    return xxh3_64_hexdigest(_ENCODER.encode([asked, row.get("target")]).encode())
 
 
 def _reads_calls(row: Mapping[str, Any]) -> bool:

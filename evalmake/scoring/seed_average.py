@@ -32,7 +32,7 @@ from evalmake.scoring.intervals import (
     t_interval,
     wilson,
 )
-from evalmake.scoring.item import Item, ItemMean, average_items, find_repeated_runs
+from evalmake.scoring.item import Item, ItemMean, average_items, find_repeated_runs, mean_items
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.score import Score
@@ -54,6 +54,7 @@ class Run:
     harness: str = ""
     distinct: bool = False  # whether it is known that no question repeats: then k of n tells all of 0/1 scores
     lack_of_items: str = ""  # why it has no items, if it had some
+    settled: str = ""  # the metric of which its items are known to be the mean
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""
@@ -61,11 +62,18 @@ class Run:
 
     def items(self, metric: str) -> Sequence[Item] | None:
         """Its items if the metric is their mean; else None, as for BLEU."""
+        if metric == self.settled:
+            return self.read_items()
         score = self.score(metric)
         items = self.read_items() if score and score.value is not None else None
-        found = average_items([items], metric) if items else None
-        same = found and score and math.isclose(found.mean, score.value or 0.0, rel_tol=1e-6, abs_tol=1e-6)
+        found = mean_items(items, metric) if items else None
+        same = found is not None and score and math.isclose(found, score.value or 0.0, rel_tol=1e-6, abs_tol=1e-6)
         return items if same else None
+
+    def settle(self, metric: str) -> Run:
+        """The same run with the items of a metric read and checked once, for those who need them several times."""
+        items = self.items(metric)
+        return replace(self, read_items=lambda: items, settled=metric)
 
     def divide(self, metric: str, most: float) -> Run:
         """The same run with a metric divided by a number, in its scores and its items."""
@@ -77,7 +85,7 @@ class Run:
             return None if items is None else [_divide_item(item, metric, most) for item in items]
 
         scores = tuple(_divide_score(score, most) if score.metric == metric else score for score in self.scores)
-        return replace(self, scores=scores, read_items=read_items)
+        return replace(self, scores=scores, read_items=read_items, settled="")
 
 
 def _divide_score(score: Score, most: float) -> Score:
@@ -205,7 +213,7 @@ def pool_runs(metric: str, runs: Iterable[Run], is_share: bool = False) -> Pool 
     if len(items) < len(known):
         pool = _pool_summaries(scores, known[0][0].harness, is_share)
         return replace(pool, notes=(*unlike, *pool.notes))
-    repeated = find_repeated_runs(items)
+    repeated = find_repeated_runs(items) if len(items) > 1 else []
     identical = len(items) > 1 and len(repeated) == len(items) - 1
     found = average_items(items[:1] if identical else items, metric)
     assert found is not None
@@ -224,6 +232,8 @@ def pool_runs(metric: str, runs: Iterable[Run], is_share: bool = False) -> Pool 
 
 def _describe_unlike_runs(items: Sequence[Sequence[Item]], scores: Sequence[Score]) -> list[Note]:
     """A note on runs that did not ask the same: by their items if all left these, else by their counts."""
+    if len(scores) < 2:
+        return []
     if len(items) == len(scores):
         asked = [{(item.id, item.content) for item in run} for run in items]
         common, every = set.intersection(*asked), set.union(*asked)

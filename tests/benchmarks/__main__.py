@@ -1,9 +1,10 @@
 """`python -m tests.benchmarks`: evalmake beside ninja and GNU make, in one run on one machine.
 
 `python -m tests.benchmarks gateway` compares the gateway with other proxies instead (gateway.py),
-`python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py), and
+`python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py),
 `python -m tests.benchmarks slurm` many jobs on a Slurm with as many calls of sbatch (slurm.py), and
 `python -m tests.benchmarks statistics` coverage and width of intervals with other methods (statistics.py).
+`python -m tests.benchmarks comparison` times `evalmake compare` with many samples (comparison.py), and
 `python -m tests.benchmarks samples` looks through many samples with `evalmake results` (samples.py).
 
 The same graph for each (graphs.py): N cells over N/10 config files, one model file, one report.
@@ -29,6 +30,7 @@ OTHERS = {
     "containers": "compare runs in containers",
     "slurm": "count calls of Slurm",
     "statistics": "simulate intervals",
+    "comparison": "time evalmake compare",
     "samples": "look through samples",
 }
 """What is measured instead of builds: a module of this package each, and what it does."""

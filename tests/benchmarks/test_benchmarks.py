@@ -75,6 +75,13 @@ def test_samples_are_looked_through() -> None:
     assert all(line.startswith("     200 samples  ") for line in lines)
 
 
+def test_comparisons_are_timed() -> None:
+    """Each way to compare has its row for each number of samples."""
+    rows = measured("comparison", "--samples", "50", "100", "--runs", "1")
+    ways = ["compare", "compare --flips", "compare --json --flips"]
+    assert [row[:42].rstrip() for row in rows] == [f"{n:>8} samples  {way}" for n in (50, 100) for way in ways]
+
+
 def test_intervals_are_simulated() -> None:
     """Each kind of scores has its rows and its bars; two runs with one seed print the same."""
     lines = measured("statistics", "--runs", "5", "--seed", "3")
