@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from evalmake.migration.programs import PROGRAMS
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="FILE|KEY=VALUE", help="Write this file; or an override."
 )
+@click.option("--wheels", is_flag=True, help="Of NeMo Evaluator: NVIDIA's wheels in place of its containers.")
 @click.option("--replace", is_flag=True, help="Let -o replace a file that exists.")
 @click.option("--key", "keys", multiple=True, type=PATH, metavar="PUB", help="A key that must have signed evidence.")
 @click.option("--from", "program", type=click.Choice(PROGRAMS), help="Whose it is, if its content does not say.")
@@ -26,6 +28,7 @@ def command(
     file: Path | None,
     words: Sequence[str],
     outputs: Sequence[str],
+    wheels: bool,
     replace: bool,
     keys: Sequence[Path],
     program: str | None,
@@ -47,7 +50,7 @@ def command(
         return _import_evidence(file, Path(words[0]), keys)
 
     _check_free(output, replace)
-    draft = translate(words, program)
+    draft = translate(words, program, wheels)
     text = draft.write()
     data = {output.parent / name: content for name, content in draft.files.items()} if output else {}
     for path in data:
@@ -65,7 +68,16 @@ def command(
         click.echo(f"wrote {path}")
     write_atomic(output, text.encode())
     click.echo(f"wrote {output}; `evalmake -f {output} -n` shows what it would run")
+    if any("backend = docker" in block.lines for block in draft.blocks) and not _has_docker():
+        hint = "" if wheels else "; `--wheels` takes NVIDIA's wheels in place of its containers"
+        click.echo(f"it needs Docker, and none runs here{hint}", err=True)
     return 0
+
+
+def _has_docker() -> bool:
+    """Whether an engine of Docker seems to be there."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    return not host.startswith("unix://") or Path(host.removeprefix("unix://")).exists()
 
 
 def _check_free(path: Path | None, replace: bool) -> None:

@@ -96,6 +96,9 @@ class Draft:
     variables: dict[str, str] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    _comments: list[tuple[str, int, str]] = field(default_factory=list)
+    wheels: bool = False
+    """Whether benchmarks of NVIDIA's come from its wheels and not from its containers."""
     files: dict[str, str] = field(default_factory=dict)
     """Data files that lie beside the Evalfile, by name."""
     _names: set[tuple[str, str]] = field(default_factory=set)
@@ -134,6 +137,30 @@ class Draft:
         """Say that something has no place, or another form."""
         self.notes.append(Note(path, why, node))
 
+    def keep_comments(self, path: str, node: Node | None) -> None:
+        """Remember the comments of a node and of all below it, by path and line: those of what is dropped stay, too."""
+        if node is None:
+            return
+        self._comments += [(path, node.line, text) for text in _all_comments(node)]
+        inner = dict(enumerate(node.value)) if isinstance(node.value, list) else node.value
+        for key, below in inner.items() if isinstance(inner, dict) else ():
+            self.keep_comments(f"{path}.{key}".lstrip("."), below)
+
+    def withhold_comments(self, node: Node | None) -> None:
+        """Forget the comments of a node that may speak of a secret."""
+        withheld = _all_comments(node) if node else ()
+        self._comments = [one for one in self._comments if one[2] not in withheld]
+
+    def _list_comments(self, body: str) -> list[str]:
+        """The comments that are nowhere in the Evalfile yet, each with its place."""
+        written = {line.partition("# ")[2].strip() for line in body.splitlines() if "#" in line}
+        left = {
+            text: f"# line {line}, {path}: {text}"
+            for path, line, text in self._comments
+            if text.strip() and text.strip() not in written and "docs-" not in text
+        }
+        return list(left.values())
+
     def resolve(self, value: Any) -> Any:
         """A value of the configuration as an Evalfile's: variables of the environment become `env(...)`."""
         match value:
@@ -165,6 +192,8 @@ class Draft:
         parts.append("\n".join(f"{name} = {text}" for name, text in self.variables.items()))
         parts.append("\n".join(f'include "catalog:{name}"' for name in self.includes))
         parts += [block.text() for block in self.blocks]
+        if comments := self._list_comments("\n".join(parts)):
+            parts.append("\n".join([f"# Comments of {self.origin} on what has no place here:", *comments]))
         if self.notes:
             title = f"# From {self.origin}, without a place here or in another form:"
             parts.append("\n".join([title, *(f"# {n.place}{n.path}: {n.why}" for n in self.sorted_notes())]))

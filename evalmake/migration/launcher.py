@@ -21,7 +21,7 @@ from evalmake.migration.launcher_models import ModelWriter, check_endpoints
 from evalmake.migration.launcher_tasks import GLOBAL, Task, find_differences, lay_over_global, read_task
 from evalmake.migration.run_settings import RunSettings, merge_extra, read_run_settings
 from evalmake.migration.yaml_file import Document, Node
-from evalmake.project.catalog import Entry, fit_to_repeats
+from evalmake.project.catalog import Entry, fit_to_repeats, wheel_names
 
 _NO_PLACE = {
     "export": "reports are files that `report` blocks write: markdown, json, in-toto",
@@ -31,11 +31,17 @@ _NO_PLACE = {
     "deployment.endpoints": "the engine knows its paths",
     "target.api_endpoint": "the benchmark and the harness decide it",
 }
+_OWN_TIMEOUT = Expression("1h")
+"""What evalmake takes where an eval says nothing."""
 _NOWHERE = "evalmake has no key for it"
 
 
 def translate_launcher(
-    document: Document, path: Path, overrides: Sequence[str], change: Callable[[Node], None] = lambda whole: None
+    document: Document,
+    path: Path,
+    overrides: Sequence[str],
+    wheels: bool = False,
+    change: Callable[[Node], None] = lambda whole: None,
 ) -> Draft:
     """The Evalfile for a configuration file, changed once it is whole; EvalmakeError with the lines that are wrong."""
     problems = Diagnostics()
@@ -47,12 +53,14 @@ def translate_launcher(
         raise EvalmakeError([*problems, *error.diagnostics]) from None
     defaults = document.root.value.get("defaults")
     comments = [*document.header, *(defaults.comments if defaults else ())]
-    draft = Draft(path.name, [line for line in comments if "docs-" not in line])
+    draft = Draft(path.name, [line for line in comments if "docs-" not in line], wheels=wheels)
+    draft.keep_comments("defaults", defaults)
     return translate_root(root, draft, path.stem, problems)
 
 
 def translate_root(root: Node, draft: Draft, title: str, problems: Diagnostics | None = None) -> Draft:
     """The Evalfile for a composed configuration; an error with all its `problems`, those that are known and others."""
+    draft.keep_comments("", root)
     _Translation(Configuration(root), draft, to_name(title), problems or Diagnostics()).translate()
     return draft
 
@@ -137,7 +145,9 @@ class _Translation:
         if own and not (concurrency and own.value == concurrency.value):
             keys["parallelism"] = own
         image = self.configuration.find(f"{task.path}.container")
-        if image is not None:
+        if image is not None and task.entry and self._has_wheel(task.entry):
+            self.draft.note(f"{task.path}.container", "the wheel takes its place", image.use())
+        elif image is not None:
             keys["image"] = Item(self.draft.resolve(self.configuration.read(image, f"{task.path}.container")), image)
         extra = merge_extra(dict(task.entry.keys.get("extra", {})) if task.entry else {}, settings.extra)
         self._read_commands(task, keys)
@@ -146,7 +156,7 @@ class _Translation:
         params = {key: item for key, item in settings.params.items() if key not in common.params}
         adapter = {key: item for key, item in settings.adapter.items() if key not in common.adapter}
         if task.entry:
-            self.draft.include(task.entry.harness)
+            self._include(task, task.entry)
         changed = bool(keys or extra or judge or env or params or adapter)
         if task.entry and not changed and self.draft.take("benchmark", task.entry.name):
             task.benchmark = task.entry.name
@@ -163,6 +173,18 @@ class _Translation:
             block.set(key, value)
         if judge_name:
             block.set("judge", Symbol(judge_name))
+
+    def _include(self, task: Task, entry: Entry) -> None:
+        """Include the harness's file of the catalog, or that of its wheel."""
+        has_wheel = self._has_wheel(entry)
+        if self.draft.wheels and not has_wheel:
+            why = "NVIDIA has no wheel of it that runs alone: it needs an executor with `backend = docker`"
+            self.draft.note(task.path, why, task.node)
+        self.draft.include(f"wheels/{entry.harness}" if has_wheel else entry.harness)
+
+    def _has_wheel(self, entry: Entry) -> bool:
+        """Whether a wheel is wanted, and there is one that runs."""
+        return self.draft.wheels and entry.harness in wheel_names() and not entry.wheel_lacks
 
     def _read_commands(self, task: Task, keys: dict[str, Any]) -> None:
         for theirs, ours in (("pre_cmd", "setup"), ("post_cmd", "cleanup")):
@@ -217,14 +239,14 @@ class _Translation:
 
     def _write_timeout(self, block: Block) -> None:
         kind = self.configuration.get("execution.type")
+        limit = self._executors.limit
         if kind == "local":
-            block.set("timeout", Expression("7d"))
+            why = Node(None, remark="NeMo Evaluator sets no limit; without this line it is 1h")
+            limit = Item(Expression("7d"), why)
         elif kind == "lepton":
-            block.set(
-                "timeout", write_seconds(float(self.configuration.get("execution.evaluation_tasks.timeout", 3600)))
-            )
-        elif self._executors.limit:
-            block.set("timeout", self._executors.limit)
+            limit = write_seconds(float(self.configuration.get("execution.evaluation_tasks.timeout", 3600)))
+        if limit != _OWN_TIMEOUT:
+            block.set("timeout", limit)
 
     def _note_the_rest(self) -> None:
         noted = set()

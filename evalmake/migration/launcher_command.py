@@ -26,7 +26,7 @@ _NO_PLACE = {
 }
 
 
-def translate_command(words: Sequence[str]) -> Draft:
+def translate_command(words: Sequence[str], wheels: bool = False) -> Draft:
     """The Evalfile for the words after `nemo-evaluator-launcher` or `nel`."""
     root = read_arguments(words, _FLAGS, _SHORT)
     given = {key.replace("_", "-"): node for key, node in root.value.items()}
@@ -40,7 +40,9 @@ def translate_command(words: Sequence[str]) -> Draft:
     overrides = [str(node.value) for node in given["override"].value] if "override" in given else []
     if "config-mode" in given and given["config-mode"].value == "raw":
         document = _take_as_it_is(document)
-    draft = translate_launcher(document, path, overrides, lambda whole: _choose_tasks(whole, given.get("tasks")))
+    draft = translate_launcher(
+        document, path, overrides, wheels, lambda whole: _choose_tasks(whole, given.get("tasks"))
+    )
     for key, why in _NO_PLACE.items():
         if key in given:
             draft.note(f"--{key}", why, given[key])

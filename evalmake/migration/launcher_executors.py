@@ -78,6 +78,9 @@ class ExecutorReader:
                 notes=[f"known are {known}"],
                 help=["name one in `defaults`: - execution: local"],
             )
+        if self.draft.wheels and kind != "local":
+            message = f"`--wheels` is for `execution: local`: wheels are installed on this machine, not on {kind}"
+            raise make_error("bad-config", message, node.span if node else None)
         word, read = kinds[kind]
         name = self.draft.name("executor", word)
         self._block = self.draft.block("executor", name, "", node)
@@ -97,10 +100,14 @@ class ExecutorReader:
         return self.configuration.find(f"execution.{key}")
 
     def _read_local(self, found: Executors) -> None:
-        self._block.set("backend", Symbol("docker"))
+        self._block.set("backend", Symbol("process" if self.draft.wheels else "docker"))
         mode = self._find("mode")
         if mode and mode.span and not self.served and self._get("mode") == "sequential":
             self._block.set("slots", Item(1, mode))
+        if self.draft.wheels:
+            self._block.set("env", dict(self.env))
+            self._read_servers_beside_wheels(found)
+            return
         self._read_docker_arguments()
         if self.served:
             found.counts_gpus = self._block
@@ -108,6 +115,24 @@ class ExecutorReader:
         self._read_mounts()
         self._block.set("mounts", self._mounts.get("evaluation"))
         self._block.set("env", dict(self.env))
+
+    def _read_servers_beside_wheels(self, found: Executors) -> None:
+        """Evaluations run as processes; only servers run in containers, on an executor of their own."""
+        for key in ("mounts.evaluation", *(() if self.served else ("extra_docker_args", "mounts"))):
+            if node := self._find(key):
+                for path, leaf in node.leaves(f"execution.{key}"):
+                    if leaf.span and leaf.value not in (None, "", {}, []):
+                        self.draft.note(path, "wheels run in no container", leaf)
+                    leaf.used = True
+        if not self.served:
+            return
+        found.servers = self.draft.name("executor", "servers")
+        self._block = found.counts_gpus = self.draft.block("executor", found.servers)
+        self._block.set("backend", Symbol("docker"))
+        self._read_docker_arguments()
+        found.ready = self._get("endpoint_readiness_timeout")
+        self._read_mounts()
+        self._block.set("mounts", self._mounts.get("deployment"))
 
     def _read_docker_arguments(self) -> None:
         node = self._find("extra_docker_args")
@@ -261,7 +286,7 @@ class ExecutorReader:
             self._write_lepton_servers(found)
             return
         theirs = self._mounts.get("deployment", [])
-        if not self.served or theirs == self._mounts.get("evaluation", []):
+        if self.draft.wheels or not self.served or theirs == self._mounts.get("evaluation", []):
             return
         found.servers = self.draft.name("executor", "servers")
         block = self.draft.block("executor", found.servers, found.evaluations)

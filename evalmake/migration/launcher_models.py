@@ -75,6 +75,7 @@ class ModelWriter:
             block.set("api_key", Item(SecretRef(str(key.value)), key.node))
             return
         bare = _without_comments(key.node)
+        self.draft.withhold_comments(key.node)
         why = "it takes the name of a variable, and this is a key itself: it is not copied; set MODEL_API_KEY"
         self.draft.note("target.api_endpoint.api_key_name", why, bare)
         block.set("api_key", Item(SecretRef("MODEL_API_KEY"), bare))

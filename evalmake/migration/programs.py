@@ -26,14 +26,15 @@ _COMMANDS = {
 }
 
 
-def translate(words: Sequence[str], program: str | None = None) -> Draft:
+def translate(words: Sequence[str], program: str | None = None, wheels: bool = False) -> Draft:
     """The Evalfile for a file with overrides, or for a command line; `program` says whose it is."""
     words = list(words)
     if words[0].startswith("python") and words[1:2] == ["-m"]:
         words = words[2:]
     named = _COMMANDS.get(PurePath(words[0]).name) if words else None
     if named and not Path(words[0]).is_file():
-        return _translate_command(named, words[1:])
+        _check_wheels(named, wheels, words)
+        return _translate_command(named, words[1:], wheels)
     path, overrides = Path(words[0]), words[1:]
     if path.suffix == ".py":
         raise _refuse(
@@ -42,10 +43,11 @@ def translate(words: Sequence[str], program: str | None = None) -> Draft:
         )
     document = read_document(path)
     program = program or _recognize(document, path)
+    _check_wheels(program, wheels, words)
     if program == "inspect":
         raise _refuse("Inspect is known by its command line: `evalmake import -- inspect eval ...`", words)
     if program == "nemo-evaluator":
-        return run_config.translate_file(document, path, overrides)
+        return run_config.translate_file(document, path, overrides, wheels)
     if program == "inspect-flow":
         if overrides:
             raise _refuse("a specification of Inspect Flow takes no overrides: change the file", words)
@@ -58,17 +60,22 @@ def translate(words: Sequence[str], program: str | None = None) -> Draft:
         if overrides:
             raise _refuse("a file of lm-eval takes no overrides: `evalmake import -- lm_eval --config FILE ...`", words)
         return lm_eval.translate_file(document, path)
-    return translate_launcher(document, path, overrides)
+    return translate_launcher(document, path, overrides, wheels)
 
 
-def _translate_command(program: str, words: Sequence[str]) -> Draft:
+def _check_wheels(program: str, wheels: bool, words: Sequence[str]) -> None:
+    if wheels and program not in ("launcher", "nemo-evaluator"):
+        raise _refuse(f"`--wheels` chooses among benchmarks of NVIDIA's, and this is of {program}", words)
+
+
+def _translate_command(program: str, words: Sequence[str], wheels: bool) -> Draft:
     if program == "lm-eval":
         return lm_eval.translate_command(words)
     if program == "inspect":
         return inspect.translate_command(words)
     if program == "launcher":
-        return launcher_command.translate_command(words)
-    return run_config.translate_command(words)
+        return launcher_command.translate_command(words, wheels)
+    return run_config.translate_command(words, wheels)
 
 
 def _recognize(document: Document, path: Path) -> str:

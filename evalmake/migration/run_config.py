@@ -33,7 +33,7 @@ _PATHS = {
 _TASK = "evaluation.tasks.0.nemo_evaluator_config."
 
 
-def translate_command(words: Sequence[str]) -> Draft:
+def translate_command(words: Sequence[str], wheels: bool = False) -> Draft:
     """The Evalfile for the words after `eval-factory`."""
     root = read_arguments(words, _FLAGS, {})
     values: dict[str, Node] = root.value
@@ -52,16 +52,16 @@ def translate_command(words: Sequence[str]) -> Draft:
             for step in reversed(steps):
                 added = Node({step: added}, values[flag].span)
             whole = merge(whole, added)
-    return _translate(Document(whole, document.header), "the command line", "run")
+    return _translate(Document(whole, document.header), "the command line", "run", wheels)
 
 
-def translate_file(document: Document, path: Path, overrides: Sequence[str]) -> Draft:
+def translate_file(document: Document, path: Path, overrides: Sequence[str], wheels: bool = False) -> Draft:
     """The Evalfile for a run configuration."""
     apply_overrides(document.root, overrides)
-    return _translate(document, path.name, path.stem)
+    return _translate(document, path.name, path.stem, wheels)
 
 
-def _translate(document: Document, origin: str, title: str) -> Draft:
+def _translate(document: Document, origin: str, title: str, wheels: bool) -> Draft:
     root = document.root
     for key, node in root.value.items():
         if key not in _KEYS:
@@ -84,6 +84,6 @@ def _translate(document: Document, origin: str, title: str) -> Draft:
     whole = build_node({"execution": {"type": "local"}, "deployment": {"type": "none"}})
     whole.value["target"] = Node({"api_endpoint": endpoint}, target.span, target.comments, target.remark)
     whole.value["evaluation"] = Node({"tasks": Node([Node(task, kind.span, config.comments)])})
-    draft = translate_root(whole, Draft(origin, list(document.header)), title)
+    draft = translate_root(whole, Draft(origin, list(document.header), wheels=wheels), title)
     draft.notes = [replace(note, path=note.path.removeprefix(_TASK)) for note in draft.notes]
     return draft

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,80 @@ def test_a_task_that_is_listed_twice_is_two_benchmarks(project: Project) -> None
     project.run("fmt", "--check")
     assert "2 to run" in project.run("-n").stdout
     assert "temperature = 0.5" in project.run("show", "c/simple-evals.mgsm").stdout
+
+
+def test_wheels_take_the_place_of_containers(project: Project) -> None:
+    """With `--wheels`, benchmarks are those of wheels, as processes; what has no wheel is noted, and needs Docker."""
+    text = OF_ONE_TASK.format(task="simple_evals.mgsm", more="container: my/image")
+    text = text.replace("target:", "execution: {extra_docker_args: -v /a:/b}\nenv_vars: {A: lit:b}\ntarget:", 1)
+    project.write("c.yaml", text)
+    ran = project.run("import", "c.yaml", "--wheels", "-o", "Evalfile")
+    written = (project.root / "Evalfile").read_text()
+    assert 'include "catalog:wheels/simple-evals"' in written
+    assert "backend = process" in written
+    assert 'env     = { A = "b" }' in written
+    assert "image" not in written.partition("# From")[0]
+    assert "c.yaml:2: execution.extra_docker_args: wheels run in no container" in ran.stderr
+    assert "evaluation.tasks.0.container: the wheel takes its place" in ran.stderr
+    project.run("fmt", "--check")
+    assert "1 to run" in project.run("-n").stdout
+    project.write("d.yaml", OF_ONE_TASK.format(task="nemo_skills.ns_gpqa", more=""))
+    ran = project.run("import", "d.yaml", "--wheels")
+    assert 'include "catalog:nemo-skills"' in ran.stdout
+    assert "NVIDIA has no wheel of it that runs alone" in ran.stderr
+
+
+def test_servers_stay_in_containers_beside_wheels(examples: Project) -> None:
+    """A deployment has an executor of its own; what is not local, and other programs, take no `--wheels`."""
+    ran = examples.run("import", "local_vllm_logprobs.yaml", "--wheels")
+    assert "executor servers {\n    backend = docker\n    gpus    = 1" in ran.stdout
+    assert re.search("executor +=  ?servers", ran.stdout)
+    examples.write("Evalfile", ran.stdout)
+    assert "to run" in examples.run("-n").stdout
+    slurm = examples.run("import", "slurm_vllm_hf_caching.yaml", *CLUSTER, "--wheels", status=2).stderr
+    assert "`--wheels` is for `execution: local`" in slurm
+    other = examples.run("import", "--wheels", "--", "inspect", "eval", "a", "--model", "openai/x", status=2)
+    assert "`--wheels` chooses among benchmarks of NVIDIA's" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "host", "said"),
+    [
+        ([], "unix:///no/engine", "none runs here; `--wheels` takes NVIDIA's wheels"),
+        ([], "tcp://elsewhere:2376", ""),
+        (["--wheels"], "unix:///no/engine", ""),
+    ],
+)
+def test_where_docker_is_not_there_wheels_are_named(project: Project, words: list[str], host: str, said: str) -> None:
+    """As soon as the Evalfile is written, and only where it needs Docker."""
+    project.write("c.yaml", OF_ONE_TASK.format(task="simple_evals.mgsm", more=""))
+    ran = project.run("import", "c.yaml", *words, "-o", "Evalfile", env={"DOCKER_HOST": host})
+    assert ("Docker" in ran.stderr) == bool(said)
+    assert said in ran.stderr
+
+
+def test_comments_of_lines_without_a_place_are_kept(project: Project) -> None:
+    """At the end, with line and path; one beside a key itself is not, as it may speak of it."""
+    text = OF_ONE_TASK.format(task="simple_evals.mgsm", more="# mine\n      endpoint_type: chat  # its kind")
+    text = text.replace(
+        "evaluation:", "  # why\n  api_endpoint_of: old\nexport:\n  wandb: {a: b}  # later\nevaluation:"
+    )
+    text = text.replace("model_id: m,", "model_id: m, api_key_name: nvapi-0123456789abcdef,").replace(
+        'completions"}', 'completions"}  # our key'
+    )
+    project.write("c.yaml", text)
+    said = project.run("import", "c.yaml").stdout
+    kept = said.partition("# Comments of c.yaml on what has no place here:\n")[2].partition("\n\n")[0]
+    assert kept.splitlines() == [
+        "# line 5, target.api_endpoint_of: why",
+        "# line 7, export.wandb.a: later",
+        "# line 13, evaluation.tasks.0.endpoint_type: mine",
+        "# line 13, evaluation.tasks.0.endpoint_type: its kind",
+    ]
+
+
+def test_a_limit_that_is_evalmakes_own_is_not_written(examples: Project) -> None:
+    """Lepton's is 1h, as evalmake's; another is written."""
+    assert "timeout  " not in examples.run("import", "lepton_nim.yaml").stdout
+    other = "++execution.evaluation_tasks.timeout=7200"
+    assert "timeout   = 2h" in examples.run("import", "lepton_nim.yaml", other).stdout

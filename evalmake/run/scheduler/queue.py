@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from evalmake.language.diagnostic import EvalmakeError, make_diagnostic
 from evalmake.plugin_api.executor import Job
+from evalmake.project.catalog import suggest_wheels
 from evalmake.run.concurrency import run_concurrently
 from evalmake.run.descriptors import is_exhausted
 from evalmake.run.events import AttemptEnded, AttemptStarted
@@ -165,4 +166,16 @@ class Queue:
     def refuse(self, task: Task, reason: str) -> None:
         """Fail a task whose job could not be started."""
         message = f"{task.node.name} could not be started: {reason}"
-        self._build.fail_without_attempt(task, make_diagnostic("job-failed", message, task.node.evaluation.span))
+        help = self._advise(task, reason)
+        self._build.fail_without_attempt(
+            task, make_diagnostic("job-failed", message, task.node.evaluation.span, help=help)
+        )
+
+    def _advise(self, task: Task, reason: str) -> list[str]:
+        """What to do where Docker does not run: start it, or take the wheels of the same benchmarks."""
+        plugin = self._build.job_builder.project.executors[task.executor].plugin
+        image = task.node.evaluation.benchmark.fields.spans.get(("image",))
+        if plugin != "docker" or "cannot reach the engine" not in reason:
+            return []
+        wheels = suggest_wheels(image.value.source.name) if image else []
+        return ["start Docker there, or name its engine: `host` of the executor, or DOCKER_HOST", *wheels]

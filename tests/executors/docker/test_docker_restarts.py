@@ -207,5 +207,6 @@ def test_engine_that_is_absent(tmp_path: Path) -> None:
     assert ended.status == 2
     assert f"{why}; waiting for it" in ended.err
     assert f"error: there could not be started: {why} [job-failed]" in ended.err
+    assert "help: start Docker there, or name its engine" in ended.err
     assert bench.scores() == {"here": [1.0]}
     bench.clean()
