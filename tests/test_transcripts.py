@@ -8,13 +8,16 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import ModuleType
 
 import pytest
 
+from tests.support.git_repositories import commit
 from tests.support.pages import CAUSES, MENDED, PACKAGE, PAGES, blocks
 from tests.support.projects import Project
+from tests.support.stand_in_hub import COMMIT, StandInHub, serve_hub
 from tests.support.workspaces import rewrite
 
 EVALFILE = """\
@@ -208,7 +211,50 @@ def with_samples(project: Project) -> None:
     built(project)
 
 
+def with_baseline(project: Project) -> None:
+    """Results that are a baseline."""
+    built(project)
+    project.run("baseline", "set", "main", "grid")
+
+
+def with_conflict(project: Project) -> None:
+    """A baseline that two branches changed."""
+    with_baseline(project)
+    path = project.root / "baselines" / "main.toml"
+    start, middle, end = "<<<<<<< HEAD", "=======", ">>>>>>> branch"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:8], start, *lines[8:], middle, *lines[8:], end, ""]))
+
+
+def tracked(project: Project) -> None:
+    """A project in a git repository."""
+    built(project)
+    commit(project.root, "first")
+
+
+def half_built(project: Project) -> None:
+    """The results of one of two models."""
+    master = 'model master {\n    endpoint = "http://127.0.0.1:9/v1"\n    name     = "master-70b"\n}\n\nbenchmark'
+    both = edited("model acme", "model apprentice", "model     = acme", "model     in [apprentice, master]")
+    one = edited("model acme", "model apprentice", "model     = acme", "model     in [apprentice]")
+    one(project)
+    project.run()
+    both(project)
+    project.write("Evalfile", (project.root / "Evalfile").read_text().replace("benchmark", master, 1))
+
+
+def with_hub(project: Project) -> None:
+    """A data set of the hub without the split that is asked."""
+    dataset = f'    dataset = "hf://acme/sums@{COMMIT}"\n    split   = "tset"\n'
+    edited("command", "native", RUN, dataset + DATA_KEYS.partition("\n")[2])(project)
+
+
 STAGES: dict[str, Stage] = {
+    "bad-baseline": with_conflict,
+    "bad-revision": tracked,
+    "download-failed": with_hub,
+    "nothing-to-compare": half_built,
+    "unknown-baseline": with_baseline,
     "bad-filter": built,
     "bad-evidence": also("evidence/notes.txt", "nothing else"),
     "bad-key": also("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbg==\n-----END OPENSSH PRIVATE KEY-----\n"),
@@ -265,8 +311,11 @@ STAGES: dict[str, Stage] = {
 
 
 @pytest.fixture
-def stage(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Project]:
+def stage(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Project]]:
     """A function that makes the situation of a code."""
+    running = ExitStack()
     keyring = ModuleType("keyring")
     keyring.get_password = lambda service, user: None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "keyring", keyring)
@@ -279,12 +328,18 @@ def stage(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     project.write("job.sh", JOB)
 
     def make(code: str) -> Project:
+        if STAGES[code] is with_hub:
+            files = {f"data/{split}.jsonl": DATA.encode() for split in ("test", "train")}
+            hub = running.enter_context(serve_hub(StandInHub(files)))
+            monkeypatch.setenv("HF_ENDPOINT", hub.url)
+            monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
         STAGES[code](project)
         for program in (project.root / "bin").glob("*"):
             program.chmod(0o755)
         return project
 
-    return make
+    with running:
+        yield make
 
 
 def command(code: str) -> list[str]:
