@@ -160,3 +160,28 @@ def test_a_base_model_is_asked_in_two_ways(examples: Project) -> None:
     """The better of both ways is a column of its own."""
     examples.run("-f", "base.evalfile")
     assert re.search(r"^\| base +\| 0.55 .*\| 0.65 .*\| 0.65 ", read_reports(examples), re.M)
+
+
+def test_answers_of_two_releases_are_compared(examples: Project) -> None:
+    """No model is asked; each release is a row, compared with the first."""
+    examples.run("-f", "answered.evalfile")
+    told = read_reports(examples)
+    assert re.search(r"^\| BEFORE +\| 0.50 .*\n\| AFTER +\| 0.83 ", told, re.M)
+    assert "+0.33" in told
+
+
+def test_answers_from_passages_go_to_the_judge_alone(examples: Project) -> None:
+    """The judge reads the answer with its passage or its question; nothing else is asked."""
+    asked = []
+
+    def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+        text = "\n".join(str(message["content"]) for message in body["messages"])
+        asked.append(text)
+        assert "gpt-oss" in body["model"]
+        return say("GRADE: INCORRECT" if "no flash" in text and "supported by" in text else "GRADE: CORRECT")
+
+    told = run_hosted(examples, "rag", answer)
+    assert re.search(r"faithful +passed +0.833", told)
+    assert re.search(r"relevant +passed +1.000", told)
+    assert len(asked) == 12
+    assert any("Only guide dogs are let in." in text and "No, except for guide dogs." in text for text in asked)
