@@ -365,3 +365,18 @@ def test_nothing_reads_as_0_or_1_that_is_not(value: float, text: str) -> None:
 def test_a_confidence_reads_as_it_was_asked_for(share: float, text: str) -> None:
     """99.5 % is not 100 %."""
     assert format_percent(share) == text
+
+
+def test_settled_runs_read_their_items_once() -> None:
+    """A run that was settled for a metric gives the same items without reading and checking them again."""
+    asked = []
+
+    def read() -> list[Item]:
+        asked.append(1)
+        return [Item("q", "", {"accuracy": 1.0, "bleu": 3.0})]
+
+    run = Run((Score("accuracy", 1.0, scored=1), Score("bleu", 40.0)), read)
+    settled = run.settle("accuracy")
+    assert settled.items("accuracy") == settled.items("accuracy") == run.items("accuracy")
+    assert len(asked) == 2
+    assert run.settle("bleu").items("bleu") is None  # it is not their mean
