@@ -71,7 +71,7 @@ class LoadedInputs:
 
 def parse_inputs(data: bytes) -> LoadedInputs:
     """Read the file; ValueError says what is wrong with it."""
-    value = parse_json(data)
+    value = parse_json(data, unique=True)
     if not isinstance(value, dict) or type(value.get("version")) is not int:
         raise ValueError("it has no version")
     if value["version"] != VERSION:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from evalmake.evidence import layout
+from evalmake.evidence.canonical_json import read_json_strictly
 from evalmake.evidence.material import StoredRecord
 from evalmake.evidence.statements import AttemptEntry, state_result
 from evalmake.evidence_checks.attempts import check_chain, contradict_attempts, contradict_earlier, list_doubts
@@ -138,7 +138,7 @@ def _read_records(folder: EvidenceFolder, name: str) -> list[StoredRecord]:
         raise BadEvidence(f"{name} is no text") from None
     for number, line in enumerate(lines[:-1], 1):
         try:
-            row = json.loads(line)
+            row = read_json_strictly(line.encode("utf-8", "surrogatepass"))
             found.append(StoredRecord(record_from_text(row["action"], row["attempt"], line), line))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             why = f": {error}" if isinstance(error, UnreadableRecord) else ""

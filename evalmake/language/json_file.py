@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,24 @@ def read_json(path: Path, most: int) -> Any:
     return parse_json(data)
 
 
-def parse_json(data: bytes) -> Any:
-    """The value of UTF-8 text, with or without a byte order mark; ValueError says why it is not JSON."""
+def parse_json(data: bytes, unique: bool = False) -> Any:
+    """The value of UTF-8 text, with or without a byte order mark; ValueError says why it is not JSON.
+
+    With `unique`, a name that stands twice in a map is an error: people and programs may each read another value.
+    """
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_to_unique if unique else None)
     except RecursionError:
         raise ValueError("its brackets are nested too deep") from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
     except ValueError as error:
         raise ValueError(str(error)) from None
+
+
+def _to_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"`{twice}` stands twice in one map")
+    return found

@@ -101,6 +101,8 @@ class Graph:
     services: dict[str, Action] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)  # model -> digest of the endpoint or server behind it
     reports: dict[str, ReportNode] = field(default_factory=dict)
+    executors: Mapping[str, Declaration] = field(default_factory=dict)
+    deployments: Mapping[str, Declaration] = field(default_factory=dict)
 
     def network(self) -> networkx.DiGraph[str]:
         """Return the graph for networkx, which draws it and finds what is reachable."""
@@ -286,6 +288,7 @@ def build_graph(
     for name, (declaration, shown) in reports.items():
         graph.reports[name] = ReportNode(declaration, [builder.node(cell) for cell in shown])
     graph.services, graph.sources = builder.services, builder.sources
+    graph.executors, graph.deployments = builder.project.executors, builder.project.deployments
     return graph
 
 

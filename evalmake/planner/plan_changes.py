@@ -9,7 +9,7 @@ from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.planner.digest import Part, describe_change, find_changes
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.plan import Plan
-from evalmake.planner.plan_parts import find_parts_of_plan
+from evalmake.planner.plan_parts import EXECUTION, find_parts_of_plan
 from evalmake.planner.saved_plan import SavedPlan
 
 _SHOWN = 30
@@ -18,7 +18,10 @@ _CELLS = {"names": "it shows other evaluations", "results": "an evaluation that 
 
 
 def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
-    """Raise EvalmakeError if `plan` would run anything that the saved plan does not. It may run less."""
+    """Raise EvalmakeError if `plan` would run anything that the saved plan does not. It may run less.
+
+    Where signatures were demanded, executors must be those that were signed, too.
+    """
     changes = _fold(_find_changes(plan, saved))
     if changes or plan.digest != saved.digest:
         raise _make_moved_error(changes, saved)
@@ -124,7 +127,9 @@ class _Comparison:
             return []
         before, now = self._saved.evaluations[name].parts, self._parts.evaluations[name]
         lines = []
-        for part in sorted({*before, *now}):
+        # Executors may differ from machine to machine, unless somebody has signed them.
+        is_signed = bool(self._saved.signed_by) and EXECUTION in before
+        for part in sorted({*before, *now} - (set() if is_signed else {EXECUTION})):
             lines += [f"{name}: {path}: {change}" for path, change in self._compare(before.get(part), now.get(part))]
         return lines
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from evalmake.language.values import format_value
 from evalmake.planner.digest import Part, digest
+from evalmake.planner.execution_part import describe_execution
 from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.plan import Plan
 
 REQUIRES = "requires"
 """The part of an evaluation that is not of its action: what is demanded of a result, and the gates."""
+EXECUTION = "execution"
+"""The other one: the executors that run it and its servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,18 @@ class PlanParts:
 def find_parts_of_plan(plan: Plan) -> PlanParts:
     """Collect the parts of a plan."""
     required: dict[tuple[Any, ...], Part] = {}
+    executions: dict[tuple[Any, ...], Part] = {}
     evaluations = {}
     for name in plan.decisions:
         node = plan.graph.nodes[name]
         key = (node.demands, _confidence(node, plan.confidence), tuple(_list_gates(node)))
         if key not in required:
             required[key] = _requirements(node, plan.confidence)
-        evaluations[name] = {**dict(node.action.parts), REQUIRES: required[key]}
+        where = (node.executor, node.services, node.evaluation.benchmark.name)
+        if where not in executions:
+            executions[where] = describe_execution(plan.graph, node)
+        own = {REQUIRES: required[key], EXECUTION: executions[where]}
+        evaluations[name] = {**dict(node.action.parts), **own}
     reports = {name: _report(plan.graph.reports[name], plan.confidence) for name in plan.reports}
     return PlanParts(evaluations, reports)
 

@@ -1,13 +1,13 @@
 """A plan as JSON: `-n -o FILE` saves it, a reviewer approves it, and `--plan FILE` runs it.
 
 A plan has the walks of all that it rests on, each once: what a reviewer reads there is what the digests stand for. One
-of version 1 has the digests alone.
+of version 1 has the digests alone, and one of version 2 does not have the executors.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +17,13 @@ from evalmake.language.json_file import parse_json
 from evalmake.planner.action import digest_of_action
 from evalmake.planner.digest import digest
 from evalmake.planner.plan import Plan
-from evalmake.planner.plan_parts import REQUIRES, find_parts_of_plan
+from evalmake.planner.plan_parts import EXECUTION, REQUIRES, find_parts_of_plan
 from evalmake.project.command_words import Words
 
 T = TypeVar("T")
-VERSION = 2
+VERSION = 3
+_WITH_PARTS, _WITH_EXECUTION = 2, 3
+"""The versions from which on a plan has parts, and the part of executors."""
 MAX_BYTES = 256 << 20
 _HELP = ["save the plan again: `evalmake -n -o FILE`"]
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -102,17 +104,17 @@ def read_plan_bytes(path: Path) -> bytes:
 def parse_saved_plan(path: Path, data: bytes) -> SavedPlan:
     """Return the plan in the bytes of a file; EvalmakeError if it is none, or of another version."""
     try:
-        saved = parse_json(data)
+        saved = parse_json(data, unique=True)
     except ValueError as error:
         raise make_error("bad-plan", f"{path} is not JSON: {error}", help=_HELP) from None
     version = saved.get("v") if isinstance(saved, dict) else None
-    if type(version) is int and version not in (1, VERSION):
+    if type(version) is int and not 1 <= version <= VERSION:
         message = f"{path} is a plan of version {version}, and this evalmake reads versions 1 to {VERSION}"
         raise make_error("bad-plan", message, help=_HELP)
     try:
         if type(version) is not int:
             raise TypeError("`v` is not a version")
-        return _parse_plan(str(path), saved, with_parts=version == VERSION)
+        return _parse_plan(str(path), saved, version)
     except (KeyError, TypeError) as error:
         what = f"it has no `{error.args[0]}`" if isinstance(error, KeyError) else str(error)
         message = f"{path} is not a plan that `evalmake -n -o` wrote"
@@ -126,11 +128,12 @@ def words_of_saved_plan(words: Words, saved: SavedPlan) -> Words:
     return Words(words.targets or planned.targets, words.overrides or planned.overrides)
 
 
-def _parse_plan(name: str, saved: dict[str, Any], with_parts: bool) -> SavedPlan:
+def _parse_plan(name: str, saved: dict[str, Any], version: int) -> SavedPlan:
     """Read the keys that a build needs; KeyError or TypeError, which say what is wrong, for anything else."""
     evaluations: dict[str, SavedEvaluation] = {}
     reports: dict[str, str] = {}
-    walks = _parse_walks(_typed(saved, "parts", dict)) if with_parts else None
+    walks = _parse_walks(_typed(saved, "parts", dict)) if version >= _WITH_PARTS else None
+    further = {REQUIRES, EXECUTION} if version >= _WITH_EXECUTION else {REQUIRES}
     for entry in _typed(saved, "evaluations", list):
         key = _typed(entry, "name", str)
         if key in evaluations:
@@ -138,7 +141,7 @@ def _parse_plan(name: str, saved: dict[str, Any], with_parts: bool) -> SavedPlan
         parts = _typed(entry, "parts", dict) if walks is not None else {}
         evaluations[key] = SavedEvaluation(_typed(entry, "action", str), _typed(entry, "run", bool), parts)
         if walks is not None:
-            _check_parts(key, evaluations[key], walks)
+            _check_parts(key, evaluations[key], walks, further)
     for entry in _typed(saved, "reports", list):
         key, _ = _typed(entry, "name", str), _typed(entry, "write", bool)
         reports[key] = _typed(entry, "part", str) if walks is not None else ""
@@ -163,13 +166,15 @@ def _parse_walks(parts: dict[str, Any]) -> Mapping[str, Mapping[str, str]]:
     return parts
 
 
-def _check_parts(name: str, saved: SavedEvaluation, walks: Mapping[str, Mapping[str, str]]) -> None:
-    """Refuse parts that are not those of the action: what they show would not be what runs."""
+def _check_parts(
+    name: str, saved: SavedEvaluation, walks: Mapping[str, Mapping[str, str]], further: Collection[str]
+) -> None:
+    """Refuse parts that are not those of the action and the `further` ones: what they show would not be what runs."""
     for part in saved.parts:
         if _typed(saved.parts, part, str) not in walks:
             raise KeyError(saved.parts[part])
-    own = {part: key for part, key in saved.parts.items() if part != REQUIRES}
-    if digest_of_action("evaluate", own) != saved.action or REQUIRES not in saved.parts:
+    own = {part: key for part, key in saved.parts.items() if part not in further}
+    if digest_of_action("evaluate", own) != saved.action or not all(part in saved.parts for part in further):
         raise TypeError(f"the parts of {name} are not those of its action: they were changed")
 
 

@@ -60,6 +60,64 @@ def test_what_ran_says_who_signed_its_plan(keyed: Project) -> None:
     assert build["plan_signed_by"] == [KEYS[1].key_id]
 
 
+MOVES = [
+    ("env = { LD_PRELOAD = '/tmp/evil.so' }", "e: executor.env.LD_PRELOAD: (none) -> /tmp/evil.so"),
+    ('env = { TOKEN = secret("EVIL") }', "e: executor.env.TOKEN.secret: (none) -> EVIL"),
+    ("gpus = 2", "e: executor.gpus: (none) -> 2"),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), MOVES)
+def test_executors_are_signed(keyed: Project, line: str, told: str) -> None:
+    """A setting of an executor that is added after signing is refused by its name; unsigned, a plan lets it differ."""
+    executor = "executor local {\n    backend = process\n    LINE\n}\n"
+    keyed.write("Evalfile", EVALFILE + executor.replace("LINE", ""))
+    data = signed(keyed, 1)
+    keyed.write("Evalfile", EVALFILE + executor.replace("LINE", line))
+    refused = keyed.run("-n", *REQUIRED, "--key", "1.pub", status=2)
+    assert "the plan has changed since plan.json was saved [plan-moved]" in refused.stderr
+    assert told in refused.stderr
+    keyed.run("-q", "--plan", "plan.json", status=1)
+    assert b"EVIL" not in data
+
+
+def test_the_executor_itself_is_signed(keyed: Project) -> None:
+    """Another executor of the evaluation, or a variable of its server, is refused as well."""
+    more = "executor other {\n    backend = process\n    env = { A = '1' }\n}\n"
+    keyed.write("Evalfile", EVALFILE + more)
+    signed(keyed, 1)
+    text = EVALFILE.replace("benchmark = b", "benchmark = b\n    executor = other", 1)
+    assert text != EVALFILE
+    keyed.write("Evalfile", text + more)
+    refused = keyed.run("-n", *REQUIRED, "--key", "1.pub", status=2)
+    assert "e: executor.env.A: (none) -> 1" in refused.stderr
+
+
+def test_a_plan_signed_before_is_read(keyed: Project) -> None:
+    """A plan of version 2 has no executors: it is followed as before, and whoever changes its version breaks it."""
+    signed(keyed, 1)
+    path = keyed.root / "plan.json"
+    plan = json.loads(path.read_text())
+    assert plan["v"] == 3
+    for entry in plan["evaluations"]:
+        del entry["parts"]["execution"]
+    path.write_text(json.dumps(plan))
+    keyed.run("key", "sign", "plan.json", "--key", "1.key", status=2)
+    path.write_text(json.dumps(plan | {"v": 2}))
+    keyed.run("key", "sign", "plan.json", "--key", "1.key")
+    keyed.write("Evalfile", EVALFILE + "executor local {\n    backend = process\n    env = { A = '1' }\n}\n")
+    keyed.run("-n", *REQUIRED, "--key", "1.pub")
+
+
+def test_no_name_of_a_plan_stands_twice(keyed: Project) -> None:
+    """Of a name that stands twice in a map, readers may see another value than the one that counts."""
+    signed(keyed, 1)
+    path = keyed.root / "plan.json"
+    path.write_text(path.read_text().replace('"v": 3', '"v": 1, "v": 3', 1))
+    refused = keyed.run("key", "sign", "plan.json", "--key", "1.key", status=2)
+    assert "`v` stands twice in one map" in refused.stderr
+
+
 def test_reviewers_sign_one_after_another(keyed: Project) -> None:
     """`key sign` and `-n -o --sign` add to the signatures of the same plan, without a change of the plan."""
     data = signed(keyed, 1)
