@@ -150,14 +150,22 @@ def _render_changes(changes: Sequence[Change], indent: str, columns: int | None)
 
 
 def _render_benchmarks(comparison: Comparison, columns: int | None) -> Iterator[str]:
-    """The table, in which the sentences on each benchmark stand below its line."""
+    """The table, in which the sentences on each benchmark stand below its line.
+
+    Where names make it wider than `columns`, each stands above its numbers: a terminal would break these.
+    """
     changes = comparison.found.changes
     adjusted = any(one.comparison.compared > 1 for one in changes)
     head = ("benchmark", "n", "A", "B", "B - A", "p", *(("adjusted p",) if adjusted else ()))
     rows = [head, *(_make_row(one, adjusted) for one in changes)]
     lines = _align_numbers(rows)
+    is_too_wide = columns is not None and max(map(len, lines)) > columns
+    if is_too_wide:
+        lines = _align_numbers([("benchmark" if row is head else "", *row[1:]) for row in rows])
     yield lines[0]
     for line, one in zip(lines[1:], changes, strict=True):
+        if is_too_wide:
+            yield clean_line(one.benchmark)
         yield line
         told = [*explain(one), *comparison.notes.get(one.benchmark, ())]
         yield from (wrap_row("  ", clean_line(text), columns) for text in told)
