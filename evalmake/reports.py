@@ -20,7 +20,7 @@ from evalmake.planner.staleness import Reason, find_valid_records
 from evalmake.project.column_groups import list_groups
 from evalmake.project.key_types import Block
 from evalmake.project.report_rows import find_baseline
-from evalmake.results import collect_results, make_fact_reader, make_item_reader
+from evalmake.results import collect_results, make_fact_reader, make_item_reader, make_lack_reader
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file, write_signature_file
 from evalmake.run.secrets import Secrets
 from evalmake.run.signers import describe_key, find_signers
@@ -91,13 +91,14 @@ def write_report(
     """Write a report and its signatures, record its content, and return its path; EvalmakeError if that cannot be.
 
     A report that lacks some of its results is written, and stays stale. One without any result is written only in place
-    of an earlier one, whose numbers do not count any more.
+    of an earlier one, whose numbers do not count any more, and where its exporter tells failures.
     """
     content = ReportContent.of(workspace, node, store)
     results = collect_report_results(workspace, content, store, plan, ran)
     report = node.declaration
     path = workspace.report_path(report)
-    if not results.results and not os.path.exists(path):
+    tells_failures = getattr(workspace.plugins.get("exporters", report.plugin), "tells_failures", False)
+    if not results.results and not os.path.exists(path) and not tells_failures:
         return None
     signature = find_signature_file(report, path, workspace.plugins)
     signers = find_signers(report, secrets) if signature else []
@@ -133,7 +134,8 @@ def _export(
     report = content.node.declaration
     exporter = workspace.plugins.get("exporters", report.plugin)()
     if not isinstance(exporter, ExportsEvidence):
-        exporter.export(results, path)
+        read_lack = make_lack_reader(content.node.nodes, store, secrets.redact)
+        exporter.export(replace(results, read_lack=read_lack), path)
         return
     plan = plan_of_report(workspace, report.name)[1]
     results = collect_report_results(workspace, content, store, plan, frozenset())

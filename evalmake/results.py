@@ -15,9 +15,11 @@ from xxhash import xxh3_64_hexdigest
 
 from evalmake.planner.digest import describe_text, is_container_size
 from evalmake.planner.graph import Node
-from evalmake.planner.staleness import ActionHistory
+from evalmake.planner.staleness import ActionHistory, find_lack
 from evalmake.project.matrix import Evaluation
+from evalmake.run.log_tail import last_lines
 from evalmake.scoring.headline import MetricKind, find_metric
+from evalmake.scoring.lack import Lack
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
 from evalmake.scoring.sample_counts import REPLY_KEY, SAMPLES, digest_question, read_weight
 from evalmake.store.store import Store
@@ -124,6 +126,24 @@ def make_fact_reader(store: Store) -> Callable[[ActionHistory], Mapping[str, str
 
     def read(history: ActionHistory) -> Mapping[str, str]:
         return store.proved_result(history).facts
+
+    return read
+
+
+def make_lack_reader(nodes: Sequence[Node], store: Store, redact: Callable[[bytes], bytes]) -> Callable[[str], Lack]:
+    """A function from the name of a cell to why it has no result that counts, with the end of its log."""
+    by_name = {node.name: node for node in nodes}
+
+    def read(name: str) -> Lack:
+        node = by_name[name]
+        head = store.history(node.action.digest)
+        if head is None:
+            return Lack()
+        kind = head.last if head.success is None else "rerun" if head.rerun is not None else "fell-short"
+        attempt = store.attempt(head.action, head.attempts)
+        log = (store.output(attempt, "log") if attempt else None) or b""
+        reason = redact((find_lack(node.demands, head) or kind).encode(errors="replace")).decode(errors="replace")
+        return Lack(kind, reason, attempt.seconds if attempt else 0.0, last_lines(redact(log)))
 
     return read
 

@@ -88,6 +88,7 @@ ADDRESSES = {
     "duckdb": ("harnesses.native.sql_query",),
     "pandas": ("api",),
     "keyring": ("run.secrets",),
+    "junitparser": ("exporters.junit",),
     "securesystemslib": ("signatures",),
     "cryptography": ("signatures",),
     "pydantic": (

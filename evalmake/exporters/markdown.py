@@ -126,9 +126,10 @@ def _render_section(title: str, body: str) -> list[str]:
 
 def _render_summary(results: ResultSet) -> str:
     found = results.results
+    models = {one.model for one in found} - {NO_MODEL}
     parts = [
         _count(len(found), "evaluation") + (f" of {len(found) + len(results.missing)}" if results.missing else ""),
-        *([_count(len(models), "model")] if (models := {one.model for one in found} - {NO_MODEL}) else []),
+        *([_count(len(models), "model")] if models or not found else []),
         _count(len({result.benchmark for result in found}), "benchmark"),
     ]
     if results.gates:

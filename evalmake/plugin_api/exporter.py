@@ -17,7 +17,8 @@ class Exporter(Protocol):
     """The keys that a report has beyond those of every report; describe each with `define_key`."""
 
     # An exporter may also have `signs: ClassVar[bool]`: whether it makes the signatures of `sign` by itself. Otherwise
-    # evalmake writes them to PATH.sig.json.
+    # evalmake writes them to PATH.sig.json. With `tells_failures: ClassVar[bool] = True`, the report is also written
+    # if none of its evaluations has a result.
 
     def export(self, results: ResultSet, path: Path) -> None:
         """Write the report to `path`, whole or not at all. The same results give the same bytes."""

@@ -12,6 +12,7 @@ from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.group_average import Column, average_group, find_group_columns
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
+from evalmake.scoring.lack import Lack, know_no_lack
 from evalmake.scoring.notes import Note, find_notes
 from evalmake.scoring.result import (
     FIELDS,
@@ -35,6 +36,7 @@ __all__ = [
     "Difference",
     "GateResult",
     "Item",
+    "Lack",
     "Requirement",
     "Result",
     "ResultSet",
@@ -101,6 +103,7 @@ class ResultSet:
     row_comparisons: tuple[RowComparison, ...] = ()
     groups: tuple[ColumnGroup, ...] = ()  # the columns that each row also has, over others
     sections: Mapping[str, Sequence[str]] = field(default_factory=dict)  # names of columns, or of rows, by title
+    read_lack: Callable[[str], Lack] = know_no_lack  # why a cell in `missing` has no result
 
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
         """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
