@@ -43,7 +43,7 @@ def judge(
         (folder / name / "usage.json").write_text(json.dumps({"requests": count} if count else {}))
     settings = None if judge_requests is None else NemoHarness.Settings(judge=Symbol("j"))
     declared = SimpleNamespace(
-        block=SimpleNamespace(harness="h", adapter=adapter, name="m"), settings=settings, plugin="h"
+        block=SimpleNamespace(harness="h", adapter=adapter, name="m"), settings=settings, plugin="h", unasked=""
     )
     cell = SimpleNamespace(model=declared, benchmark=declared, variant=declared)
     task: Any = SimpleNamespace(
