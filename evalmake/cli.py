@@ -35,6 +35,7 @@ _WITH_VALUE = {
     "--allow-path",
     "--env-file",
     "--settle",
+    "--annotations",
 }
 FAILED = 2
 _HELP = {"-h", "--help"}
@@ -230,13 +231,18 @@ def _run_command(argv: list[str], owns_process: bool, interrupts: RaisedInterrup
     except EvalmakeError as error:
         if interrupts.count:
             raise KeyboardInterrupt from None
-        from evalmake.terminal.colour_and_tty import print_diagnostics
-
-        print_diagnostics(error.diagnostics, argv)
+        _print_errors(error.diagnostics, argv)
     except click.UsageError as error:
-        from evalmake.terminal.colour_and_tty import print_diagnostics
-
-        print_diagnostics([_describe_usage_error(error)], argv)
+        _print_errors([_describe_usage_error(error)], argv)
     except click.ClickException as error:
         error.show()
     return FAILED
+
+
+def _print_errors(diagnostics: Sequence[Diagnostic], argv: Sequence[str]) -> None:
+    from evalmake.terminal.annotations import print_annotations, wants_annotations
+    from evalmake.terminal.colour_and_tty import print_diagnostics
+
+    print_diagnostics(diagnostics, argv)
+    if wants_annotations(argv):
+        print_annotations(diagnostics)

@@ -18,6 +18,7 @@ from evalmake.project.command_words import Words
 from evalmake.run.descriptors import raise_descriptor_limit
 from evalmake.session import BuildOutcome, build
 from evalmake.standard_streams import print_result
+from evalmake.terminal.annotations import print_annotations
 from evalmake.terminal.colour_and_tty import print_diagnostics, terminal_columns
 from evalmake.terminal.command_hints import complete_commands
 from evalmake.terminal.outcome import (
@@ -49,6 +50,8 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
     if request.dry_run or request.question:
         if outcome.problems:
             print_diagnostics(outcome.problems, argv)
+        if flags["annotations"]:
+            print_annotations(outcome.problems)
         return outcome.status
     problems = collect_problems(outcome)
     if problems:
@@ -57,6 +60,8 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
         print_result(json.dumps(to_json(outcome), ensure_ascii=False) + "\n")
     elif not quiet:
         print_result(clean(complete_commands(render_outcome(outcome, verbose))))
+    if flags["annotations"]:
+        print_annotations(problems, outcome.results)
     told_once = request.json or request.plan or verbose or outcome.revalidated
     if outcome.plan.is_empty and not outcome.ran and not told_once:
         remember_null_build(outcome, argv, "" if quiet else clean(render_nothing_to_do(outcome)), start)
@@ -93,6 +98,9 @@ def _check_flags(flags: Mapping[str, Any]) -> None:
         raise click.UsageError("`--sign` signs the plan that `-n -o FILE` writes")
     if flags["require_signature"] and not (flags["plan"] and flags["keys"]):
         raise click.UsageError("`--require-signature` needs `--plan FILE` and `--key FILE`, once for each key")
+    if flags["annotations"] and (flags["as_json"] or flags["question"]):
+        other = "--json" if flags["as_json"] else "-q"
+        raise click.UsageError(f"`--annotations` prints lines of its own to stdout, where `{other}` prints none")
     if flags["keys"] and not flags["require_signature"]:
         raise click.UsageError("`--key` is a key for `--require-signature`")
 

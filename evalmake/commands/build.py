@@ -38,6 +38,11 @@ from evalmake.command_line.options import PATH, declare, parse_duration, words_a
 @click.option("-s", "--silent", is_flag=True, help="Print only what is wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more; with nothing to do, print the scores again.")
 @click.option("--json", "as_json", is_flag=True, help="Print errors and results as JSON.")
+@click.option(
+    "--annotations",
+    type=click.Choice(("github",)),
+    help="Also print what is wrong as annotations of a pull request, and append to the summary of the step.",
+)
 @click.option("--short", is_flag=True, help="Print errors in one line each, for editors.")
 @click.pass_context
 def command(ctx: click.Context, /, words: tuple[str, ...], **flags: Any) -> int:

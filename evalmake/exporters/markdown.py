@@ -104,11 +104,11 @@ class MarkdownExporter:
         table = results.table()
         blocks = [f"# {escape(results.title)}", _render_summary(results)]
         if table.cells:
-            blocks += [_render_scores(results, table)]
+            blocks += [render_score_table(results, table)]
             blocks += [] if results.is_by_metric else [_render_metrics(results.results)]
-            blocks += [notes] if (notes := _render_score_notes(table)) else []
+            blocks += [notes] if (notes := render_score_notes(table)) else []
         blocks += _render_section(f"Compared with {escape(results.compare)}", _render_comparisons(results))
-        blocks += _render_section("Gates", "\n".join(map(_render_gate, results.gates)))
+        blocks += _render_section("Gates", "\n".join(map(render_gate, results.gates)))
         blocks += _render_section("Other metrics", _render_other_metrics(results, table))
         blocks += _render_section("Runs", _render_runs(results))
         blocks += _render_section("Notes", "\n".join(f"- {note}" for note in _list_notes(results)))
@@ -154,7 +154,7 @@ def _count_replies(results: Sequence[Result]) -> list[str]:
     return [f"{_count(asked, 'request')}, {cached} of them answered from the cache"] if asked else []
 
 
-def _render_scores(results: ResultSet, table: ScoreTable) -> str:
+def render_score_table(results: ResultSet, table: ScoreTable) -> str:
     """The table; with sections, one for each under its title."""
     return "\n\n".join(
         f"### {escape(section.title)}\n\n{_render_section_table(results, table, section)}"
@@ -191,7 +191,7 @@ def _render_average(average: SeedAverage, confidence: float, results: ResultSet)
     return f"{average} at {format_percent(confidence)}" if own else str(average)
 
 
-def _render_score_notes(table: ScoreTable) -> str:
+def render_score_notes(table: ScoreTable) -> str:
     """What a reader of a headline score must know of it, and why a row has no average."""
     told = [
         (cell, "; ".join(note.text for note in cell.average.notes))
@@ -219,7 +219,7 @@ def _render_metrics(results: Sequence[Result]) -> str:
     return f"Metric: {', '.join(told)}."
 
 
-def _render_gate(gate: GateResult) -> str:
+def render_gate(gate: GateResult) -> str:
     detail = f" ({gate.detail})" if gate.parts or gate.benchmarks else ""
     return f"- {MARKS[gate.met]}: `{gate.address}`: {escape(gate.message)}{detail}"
 
