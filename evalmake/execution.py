@@ -134,7 +134,7 @@ def _add_shared_results(plan: Plan, result: BuildResult, store: Store) -> None:
             message = f"{node.name} failed: {shortfall.message}"
             span, cure = node.evaluation.span, [shortfall.cure] if shortfall.cure else []
             result.failed.append(node.name)
-            result.problems.append(make_diagnostic("evaluation-failed", message, span, help=cure))
+            result.problems.append(make_diagnostic("evaluation-failed", message, span, help=cure, subject=node.name))
         elif not find_lack(node.demands, head):
             result.succeeded.append(node.name)
         elif other := failed.get(node.action.digest):
@@ -156,4 +156,5 @@ def _describe_shared_failure(node: Node, failed: Node) -> Diagnostic:
         node.evaluation.span,
         notes=[f"{differ}it ran as {failed.name} declares it"],
         help=[f"its log: evalmake logs {failed.name}"],
+        subject=node.name,
     )

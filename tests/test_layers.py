@@ -51,6 +51,7 @@ LAYERS = (
         "evidence_material",
         "gate_verdicts",
         "results",
+        "stored_failures",
         "stored_results",
         "stored_table",
         "stored_samples",

@@ -53,7 +53,7 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
         if flags["annotations"]:
             print_annotations(outcome.problems)
         return outcome.status
-    problems = collect_problems(outcome)
+    problems = collect_problems(outcome, folded=not request.json)
     if problems:
         print_diagnostics(problems, argv)
     if request.json:

@@ -33,7 +33,9 @@ _OF_SCORES = ("by", "metric")
 @click.option("--by", metavar="KEY[,KEY]", help="What makes rows, and columns: model, benchmark, seed, tag, an axis.")
 @click.option("--metric", multiple=True, metavar="NAME", help="Show this metric; `*` stands for any text.")
 @click.option("--samples", is_flag=True, help="Show samples, a line for each.")
-@click.option("--failed", is_flag=True, help="Only samples with less than the full score.")
+@click.option(
+    "--failed", is_flag=True, help="List what failed alike; with --samples, only samples with less than the full score."
+)
 @click.option("--unscored", is_flag=True, help="Only samples without a score.")
 @click.option(
     "--where", metavar="EXPRESSION", help="""Only samples of which it is true: 'score < 1 and "a" in reply'."""
@@ -55,6 +57,8 @@ def command(file: Path | None, words: Sequence[str], **options: Any) -> int:
             return _print_sample(store, stored, options["sample"], form)
         if options["samples"]:
             return _print_samples(store, stored, form, options)
+        if options["failed"]:
+            return _print_failures(store, stored, form)
     return _print_scores(workspace, stored, form, options)
 
 
@@ -77,7 +81,13 @@ def _check_options(options: dict[str, Any], form: str) -> None:
             raise click.UsageError(f"`--sample` shows one sample in full, and takes no `--{other}`")
         if form not in ("table", "json"):
             raise click.UsageError(f"a sample in full is text or JSON, not {form}")
+    elif options["failed"] and not options["samples"] and len(given) == 1:
+        if form not in ("table", "json"):
+            raise click.UsageError(f"`--failed` without `--samples` lists failures as text or JSON, not {form}")
+    elif options["failed"] and not options["samples"] and of_scores:
+        raise click.UsageError(f"`--failed` lists failures, and takes no `--{of_scores[0]}`")
     elif of_samples and not options["samples"]:
+        of_samples = [name for name in of_samples if name != "failed"]
         raise click.UsageError(f"`--{of_samples[0]}` is about samples: add `--samples`")
     elif of_scores and options["samples"]:
         raise click.UsageError(f"`--{of_scores[0]}` is about the table of scores, without `--samples`")
@@ -95,6 +105,24 @@ def _print_scores(workspace: Workspace, stored: Sequence[StoredResult], form: st
     text = render_stored_scores(table, form, terminal_columns())
     print_result((text if form in ("json", "csv") else clean(text)) + "\n")
     return 0 if table.cells else 2
+
+
+# Failures --------------------------------------------------------------------------------------------
+
+
+def _print_failures(store: Store, stored: Sequence[StoredResult], form: str) -> int:
+    from evalmake.scoring.failure_classes import fold_failures
+    from evalmake.stored_failures import list_failed_evaluations, list_failed_samples
+    from evalmake.terminal.failure_list import failures_to_json, render_failures
+
+    found = [fold_failures(failures(store, stored)) for failures in (list_failed_evaluations, list_failed_samples)]
+    if form == "json":
+        print_result(json.dumps(failures_to_json(*found), indent=2, ensure_ascii=False) + "\n")
+    elif text := render_failures(*found):
+        print_result(clean(text) + "\n")
+    else:
+        click.echo("nothing on record failed", err=True)
+    return 0 if any(one.history is not None for one in stored) else 2
 
 
 # Samples ---------------------------------------------------------------------------------------------

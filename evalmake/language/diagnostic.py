@@ -46,6 +46,8 @@ class Diagnostic:
     help: tuple[str, ...] = ()
     about: str = ""
     severity: Severity = Severity.ERROR
+    subject: str = ""
+    """The evaluation that failed, whose name the message begins with."""
 
     @property
     def span(self) -> Span | None:
@@ -110,12 +112,16 @@ def _restore_error(diagnostics: Iterable[Diagnostic], args: tuple[Any, ...]) -> 
 
 
 class Details(TypedDict, total=False):
-    """What a diagnostic can have besides its message; `also` has secondary labels, `about` names a declaration."""
+    """What a diagnostic can have besides its message.
+
+    `also` has secondary labels, `about` names a declaration, `subject` the evaluation that failed.
+    """
 
     also: Sequence[tuple[Span, str]]
     notes: Sequence[str]
     help: Sequence[str]
     about: str
+    subject: str
 
 
 class Diagnostics(list[Diagnostic]):
@@ -171,7 +177,8 @@ def make_diagnostic(
     labels = [Label(span, label, primary=True)] if span else []
     labels += [Label(place, text) for place, text in details.get("also", ())]
     notes, help = tuple(details.get("notes", ())), tuple(details.get("help", ()))
-    return Diagnostic(code, message, tuple(labels), notes, help, details.get("about", ""), severity)
+    about, subject = details.get("about", ""), details.get("subject", "")
+    return Diagnostic(code, message, tuple(labels), notes, help, about, severity, subject)
 
 
 def make_error(

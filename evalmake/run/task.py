@@ -145,6 +145,7 @@ class Task:
             self.node.evaluation.span,
             notes=notes,
             help=[*([cure] if cure else []), f"its log: evalmake logs {name}"],
+            subject=name,
         )
 
 

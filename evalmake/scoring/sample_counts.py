@@ -12,6 +12,7 @@ from xxhash import xxh3_64_hexdigest
 
 from evalmake.model_reply.reasoning_tags import ends_in_reasoning
 from evalmake.model_reply.token_limit import asks_for_one_token
+from evalmake.scoring.failure_classes import FailureKey, find_key
 from evalmake.scoring.unscored_causes import NO_CAUSE, UNSCORED, Cause, describe_cause
 
 SAMPLES = "samples.jsonl"
@@ -46,6 +47,8 @@ class SampleCounts:
     """The headline, which each sample should have; without one, any metric will do."""
     counts: Counter[str] = field(default_factory=Counter)
     _causes: Counter[Cause] = field(default_factory=Counter)
+    """By the first of those that are alike."""
+    _first_causes: dict[tuple[FailureKey, str], Cause] = field(default_factory=dict)
     _places: dict[str, str] = field(default_factory=dict)
     """For causes that a sample's own row does not tell: the first sample."""
     _items: set[str] = field(default_factory=set)
@@ -92,7 +95,8 @@ class SampleCounts:
         """Count why the sample has no score, if it has none."""
         scores = row.get("scores")
         if error := row.get("error"):
-            self._causes[Cause(str(error), str(row.get("cause_kind") or ""))] += 1
+            cause = Cause(str(error), str(row.get("cause_kind") or ""))
+            self._causes[self._first_causes.setdefault((find_key(cause.text), cause.kind), cause)] += 1
         elif error is not None or not scores:
             self._causes[Cause(UNSCORED, "scorer")] += 1
         elif self.metric and self.metric not in scores:

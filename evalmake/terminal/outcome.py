@@ -14,6 +14,7 @@ from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_given
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
+from evalmake.terminal.alike_failures import fold_failed_evaluations
 from evalmake.terminal.display_path import display_path
 from evalmake.terminal.plan import render_duration
 from evalmake.terminal.score_lines import render_notes, render_scores
@@ -61,9 +62,13 @@ def _count_gates(outcome: BuildOutcome, met: bool) -> str:
     return ", ".join(texts)
 
 
-def collect_problems(outcome: BuildOutcome) -> list[Diagnostic]:
-    """Return the problems, then a diagnostic for each gate that is not met or not judged."""
-    return [*outcome.problems, *collect_gate_problems(outcome.gates)]
+def collect_problems(outcome: BuildOutcome, folded: bool = True) -> list[Diagnostic]:
+    """Return the problems, then a diagnostic for each gate that is not met or not judged.
+
+    Evaluations that failed alike are told once, if `folded`.
+    """
+    problems = fold_failed_evaluations(outcome.problems, outcome.plan.graph.nodes) if folded else outcome.problems
+    return [*problems, *collect_gate_problems(outcome.gates)]
 
 
 def collect_gate_problems(verdicts: Iterable[JudgedGate]) -> list[Diagnostic]:

@@ -279,7 +279,9 @@ def test_a_field_that_no_record_has_is_told(ran: Project) -> None:
 
 MISTAKES = {
     ("--where", "score < 1"): "`--where` is about samples: add `--samples`",
-    ("--failed",): "`--failed` is about samples: add `--samples`",
+    ("--failed", "--limit", "0"): "`--limit` is about samples: add `--samples`",
+    ("--failed", "--by", "seed"): "`--failed` lists failures, and takes no `--by`",
+    ("--failed", "--format", "csv"): "`--failed` without `--samples` lists failures as text or JSON, not csv",
     ("--limit", "0"): "`--limit` is about samples: add `--samples`",
     ("--samples", "--by", "seed"): "`--by` is about the table of scores, without `--samples`",
     ("--samples", "--limit", "-1"): "-1 is not in the range",

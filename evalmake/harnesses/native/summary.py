@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalmake.harnesses.native.sample_log import Sample
+from evalmake.scoring.failure_classes import FailureKey, find_key
 from evalmake.scoring.unscored_causes import UNSCORED, describe_cause
 
 
@@ -25,6 +26,8 @@ class Tally:
     truncated: int = 0
     values: dict[str, list[tuple[int, float, str | None, float]]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
+    """By the first of those that are alike."""
+    _first_reasons: dict[FailureKey, str] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
         """Count one sample."""
@@ -33,7 +36,8 @@ class Tally:
         self.truncated += sample.finish_reason == "length"
         self.errors += sample.error is not None
         if sample.error is not None or not sample.scores:
-            self.reasons[sample.error or UNSCORED] += 1
+            reason = sample.error or UNSCORED
+            self.reasons[self._first_reasons.setdefault(find_key(reason), reason)] += 1
             return
         self.scored += 1
         for metric, value in sample.scores.items():

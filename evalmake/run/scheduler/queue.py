@@ -168,7 +168,8 @@ class Queue:
         message = f"{task.node.name} could not be started: {reason}"
         help = self._advise(task, reason)
         self._build.fail_without_attempt(
-            task, make_diagnostic("job-failed", message, task.node.evaluation.span, help=help)
+            task,
+            make_diagnostic("job-failed", message, task.node.evaluation.span, help=help, subject=task.node.name),
         )
 
     def _advise(self, task: Task, reason: str) -> list[str]:
