@@ -25,6 +25,7 @@ from evalmake.planner.saved_plan import (
     parse_saved_plan,
     plan_to_json,
     read_plan_bytes,
+    refuse_without_executors,
     words_of_saved_plan,
 )
 from evalmake.planner.signed_plan import check_signatures, sign_plan
@@ -185,7 +186,10 @@ def _read_saved_plan(path: Path, keys: Sequence[Path]) -> SavedPlan:
     public = [read_public_key(key) for key in keys]
     data = read_plan_bytes(path)
     signed_by = check_signatures(path, data, public) if public else ()
-    return replace(parse_saved_plan(path, data), signed_by=signed_by)
+    saved = parse_saved_plan(path, data)
+    if signed_by:
+        refuse_without_executors(saved)
+    return replace(saved, signed_by=signed_by)
 
 
 def _save_plan(path: Path, evalfile: Path, plan: Plan, signers: Sequence[Signer]) -> tuple[str, ...]:

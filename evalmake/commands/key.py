@@ -64,7 +64,7 @@ def _show(path: Path) -> None:
 
 def _sign(path: Path, keys: Sequence[str]) -> None:
     """Add signatures to a saved plan."""
-    from evalmake.planner.saved_plan import parse_saved_plan, read_plan_bytes
+    from evalmake.planner.saved_plan import parse_saved_plan, read_plan_bytes, refuse_without_executors
     from evalmake.planner.signed_plan import find_signature_file, sign_plan
     from evalmake.run.secrets import Secrets
     from evalmake.run.signers import find_signer_of_word
@@ -73,6 +73,7 @@ def _sign(path: Path, keys: Sequence[str]) -> None:
     signers = [find_signer_of_word(key, secrets) for key in keys]
     data = read_plan_bytes(path)
     plan = parse_saved_plan(path, data)
+    refuse_without_executors(plan)
     signed = sign_plan(path, data, signers)
     click.echo(f"{find_signature_file(path)}: plan {plan.digest}")
     for key_id in signed:

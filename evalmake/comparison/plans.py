@@ -18,7 +18,7 @@ from evalmake.comparison.cells import (
     describe_place,
     make_sample_reader,
 )
-from evalmake.planner.plan_parts import REQUIRES
+from evalmake.planner.plan_parts import EXECUTION, REQUIRES
 from evalmake.planner.saved_plan import SavedEvaluation, SavedPlan, read_saved_plan
 from evalmake.planner.staleness import ActionHistory
 from evalmake.project.matrix import Evaluation
@@ -67,7 +67,7 @@ def _make_cell(
 
 def _find_identity(saved: SavedEvaluation, plan: SavedPlan, store: Store) -> Identity:
     """The parts as the plan has them; a plan of version 1 names none."""
-    digests = {part: digest for part, digest in saved.parts.items() if part != REQUIRES}
+    digests = {part: digest for part, digest in saved.parts.items() if part not in (REQUIRES, EXECUTION)}
     if plan.walks is None:
         return Identity({"action": saved.action})
     return Identity(digests, {part: plan.walks[digest] for part, digest in digests.items()})

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from hashlib import sha256
 from typing import Any
 
-_Pairs = list[tuple[str, Any]]
+from evalmake.language.json_file import to_unique_map
 
 
 def to_canonical_json(value: object) -> bytes:
@@ -23,14 +22,6 @@ def digest_value(value: object) -> str:
 def read_json_strictly(data: bytes) -> Any:
     """Return the value of a JSON text; ValueError where a name stands twice in a map, since readers then differ."""
     try:
-        return json.loads(data, object_pairs_hook=_to_map)
+        return json.loads(data, object_pairs_hook=to_unique_map)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-
-
-def _to_map(pairs: _Pairs) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"`{twice}` stands twice in one map")
-    return found

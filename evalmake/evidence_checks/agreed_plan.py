@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.records import ProvedEvaluation
+from evalmake.planner.digest import describe_change, find_changes
+from evalmake.planner.execution_part import describe_execution
+from evalmake.planner.graph import Graph, Node
+from evalmake.planner.plan_parts import EXECUTION
 from evalmake.planner.saved_plan import SavedPlan
 from evalmake.provenance.build import BUILD
 
@@ -29,6 +33,21 @@ def check_agreed_plan(
     )
     if more := [name for name in ran if name not in saved.evaluations]:
         findings.leave_out("agreement", f"{count(len(more), 'evaluation')} that the plan does not have: {more[0]}")
+
+
+def check_agreed_executors(saved: SavedPlan, graph: Graph, nodes: Sequence[Node], findings: Findings) -> None:
+    """Name executors that the Evalfile of the evidence declares otherwise; a plan that nobody signed allows that."""
+    moved = []
+    for node in nodes:
+        planned = saved.evaluations.get(node.name)
+        if planned is None or saved.walks is None or EXECUTION not in planned.parts:
+            continue
+        part = describe_execution(graph, node)
+        changes = find_changes(saved.walks[planned.parts[EXECUTION]], dict(part.pairs))
+        moved += [f"{node.name}: {': '.join(describe_change(c.path, c.before, c.now))}" for c in changes[:1]]
+    if moved:
+        others = count(len(moved), "evaluation")
+        findings.leave_out("agreement", f"the plan has other executors for {others}, which it allows: {moved[0]}")
 
 
 def _find_plan(folder: EvidenceFolder, one: ProvedEvaluation) -> str:

@@ -18,7 +18,7 @@ from evalmake.planner.action import Action, ActionResult, Artifact
 from evalmake.planner.digest import Part, digest
 from evalmake.store.acceptance import ACCEPTED_BECAUSE, ACCEPTED_FROM
 from evalmake.store.origin import USER
-from evalmake.store.records import UnreadableRecord, record_from_text
+from evalmake.store.records import record_from_text
 
 _SHORT = 19
 
@@ -141,7 +141,7 @@ def _read_records(folder: EvidenceFolder, name: str) -> list[StoredRecord]:
             row = read_json_strictly(line.encode("utf-8", "surrogatepass"))
             found.append(StoredRecord(record_from_text(row["action"], row["attempt"], line), line))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            why = f": {error}" if isinstance(error, UnreadableRecord) else ""
+            why = f": {error}" if isinstance(error, ValueError) else ""
             raise BadEvidence(f"line {number} of {name} is no record{why}") from None
     if lines[-1] or not found:
         raise BadEvidence(f"{name} is cut off" if lines[-1] else f"{name} is empty")

@@ -9,6 +9,7 @@ from pathlib import Path
 from evalmake import __version__
 from evalmake.evidence import layout
 from evalmake.evidence.writer import find_expiry
+from evalmake.evidence_checks.agreed_plan import check_agreed_executors
 from evalmake.evidence_checks.counts import check_counts
 from evalmake.evidence_checks.data import check_data
 from evalmake.evidence_checks.findings import Findings, count
@@ -19,8 +20,9 @@ from evalmake.evidence_checks.sources import open_sources
 from evalmake.evidence_checks.statements import find_version, material_of
 from evalmake.evidence_material import list_evaluations, render_reports
 from evalmake.language.diagnostic import EvalmakeError
-from evalmake.planner.graph import Node, ReportNode
+from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.plan import digest_graph
+from evalmake.planner.saved_plan import SavedPlan
 from evalmake.reports import ReportContent, collect_report_results
 from evalmake.result_verification import find_contradictions
 from evalmake.scoring.result_set import ResultSet
@@ -41,6 +43,7 @@ class PlannedAgain:
 
     workspace: Workspace
     report: ReportNode
+    graph: Graph
     nodes: Sequence[Node]
     plan: str
 
@@ -50,7 +53,7 @@ def plan_again(folder: EvidenceFolder, build: SignedStatement, scratch: Path) ->
     workspace, graph = open_sources(folder.path, scratch)
     report = graph.reports[str(build.predicate["buildDefinition"]["externalParameters"]["report"])]
     plan = digest_graph(graph, workspace.project.settings.confidence)
-    return PlannedAgain(workspace, report, list_evaluations(workspace, report), plan)
+    return PlannedAgain(workspace, report, graph, list_evaluations(workspace, report), plan)
 
 
 def check_results(
@@ -60,6 +63,7 @@ def check_results(
     rows: Mapping[str, bytes],
     scratch: Path,
     findings: Findings,
+    agreed: SavedPlan | None = None,
 ) -> ResultSet | None:
     """Plan the Evalfile again, and write the reports again by the records of the evidence. Return what they show."""
     try:
@@ -80,6 +84,8 @@ def check_results(
         return None
     findings.judge("plan", wrong, f"planned again: {planned.plan}")
     nodes = {node.name: node for node in planned.nodes}
+    if agreed is not None:
+        check_agreed_executors(agreed, planned.graph, planned.nodes, findings)
     check_data(planned.workspace, nodes, build, evaluations, rows, findings)
     with Store.open(scratch / "store", planned.workspace.evalfile_key) as store:
         fill_store(store, folder, evaluations, rows)

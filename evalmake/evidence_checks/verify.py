@@ -101,4 +101,4 @@ def _check_all(
     check_statements(folder, build, proved, samples.sets, findings)
     check_scores(proved, samples.rows, findings)
     with TemporaryDirectory(prefix="evalmake-verify-") as scratch:
-        found.results = check_results(folder, build, proved, samples.rows, Path(scratch), findings)
+        found.results = check_results(folder, build, proved, samples.rows, Path(scratch), findings, agreed)

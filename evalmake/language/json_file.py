@@ -23,7 +23,7 @@ def parse_json(data: bytes, unique: bool = False) -> Any:
     With `unique`, a name that stands twice in a map is an error: people and programs may each read another value.
     """
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_to_unique if unique else None)
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=to_unique_map if unique else None)
     except RecursionError:
         raise ValueError("its brackets are nested too deep") from None
     except UnicodeDecodeError:
@@ -32,7 +32,8 @@ def parse_json(data: bytes, unique: bool = False) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _to_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def to_unique_map(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The map of the pairs of a JSON object; ValueError for a name that stands twice in it."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,8 @@ class Graph:
     reports: dict[str, ReportNode] = field(default_factory=dict)
     executors: Mapping[str, Declaration] = field(default_factory=dict)
     deployments: Mapping[str, Declaration] = field(default_factory=dict)
+    models: Mapping[str, Declaration] = field(default_factory=dict)
+    reply_caches: Sequence[str] = ()
 
     def network(self) -> networkx.DiGraph[str]:
         """Return the graph for networkx, which draws it and finds what is reachable."""
@@ -288,7 +290,9 @@ def build_graph(
     for name, (declaration, shown) in reports.items():
         graph.reports[name] = ReportNode(declaration, [builder.node(cell) for cell in shown])
     graph.services, graph.sources = builder.services, builder.sources
-    graph.executors, graph.deployments = builder.project.executors, builder.project.deployments
+    project = builder.project
+    graph.executors, graph.deployments, graph.models = project.executors, project.deployments, project.models
+    graph.reply_caches = project.settings.seeds
     return graph
 
 

@@ -20,7 +20,8 @@ _CELLS = {"names": "it shows other evaluations", "results": "an evaluation that 
 def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
     """Raise EvalmakeError if `plan` would run anything that the saved plan does not. It may run less.
 
-    Where signatures were demanded, executors must be those that were signed, too.
+    Where signatures were demanded, executors must be those that were signed, too. Else they may differ from machine to
+    machine.
     """
     changes = _fold(_find_changes(plan, saved))
     if changes or plan.digest != saved.digest:
@@ -127,9 +128,7 @@ class _Comparison:
             return []
         before, now = self._saved.evaluations[name].parts, self._parts.evaluations[name]
         lines = []
-        # Executors may differ from machine to machine, unless somebody has signed them.
-        is_signed = bool(self._saved.signed_by) and EXECUTION in before
-        for part in sorted({*before, *now} - (set() if is_signed else {EXECUTION})):
+        for part in sorted({*before, *now} - (set() if self._saved.signed_by else {EXECUTION})):
             lines += [f"{name}: {path}: {change}" for path, change in self._compare(before.get(part), now.get(part))]
         return lines
 

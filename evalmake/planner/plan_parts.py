@@ -8,14 +8,14 @@ from typing import Any
 
 from evalmake.language.values import format_value
 from evalmake.planner.digest import Part, digest
-from evalmake.planner.execution_part import describe_execution
+from evalmake.planner.execution_part import describe_execution, list_models
 from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.plan import Plan
 
 REQUIRES = "requires"
 """The part of an evaluation that is not of its action: what is demanded of a result, and the gates."""
 EXECUTION = "execution"
-"""The other one: the executors that run it and its servers."""
+"""The other one: the executors that run it and its servers, and how its models are reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def find_parts_of_plan(plan: Plan) -> PlanParts:
         key = (node.demands, _confidence(node, plan.confidence), tuple(_list_gates(node)))
         if key not in required:
             required[key] = _requirements(node, plan.confidence)
-        where = (node.executor, node.services, node.evaluation.benchmark.name)
+        where = (node.executor, node.services, node.evaluation.benchmark.name, list_models(node))
         if where not in executions:
             executions[where] = describe_execution(plan.graph, node)
         own = {REQUIRES: required[key], EXECUTION: executions[where]}

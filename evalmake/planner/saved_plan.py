@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +53,7 @@ class SavedPlan:
     reports: Mapping[str, str]
     walks: Mapping[str, Mapping[str, str]] | None = None
     signed_by: tuple[str, ...] = ()
+    covers_executors: bool = True
 
 
 def plan_to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
@@ -121,6 +122,15 @@ def parse_saved_plan(path: Path, data: bytes) -> SavedPlan:
         raise make_error("bad-plan", message, notes=[what], help=_HELP) from None
 
 
+def refuse_without_executors(saved: SavedPlan) -> None:
+    """EvalmakeError for a plan of an earlier version, to which a signature would not bind the executors."""
+    if not saved.covers_executors:
+        message = f"{saved.name} does not cover executors, and neither would a signature of it"
+        notes = ["an earlier evalmake saved it: whoever changes `env` of an executor changes what its jobs do"]
+        help = [f"save and sign it again: evalmake -n -o {saved.name} --sign FILE.key"]
+        raise make_error("bad-plan", message, notes=notes, help=help)
+
+
 def words_of_saved_plan(words: Words, saved: SavedPlan) -> Words:
     """Return `words`. Take targets or overrides from the plan if the command line has none."""
     overrides = [f"{name}={text}" for name, text in saved.overrides.items()]
@@ -152,7 +162,8 @@ def _parse_plan(name: str, saved: dict[str, Any], version: int) -> SavedPlan:
         if not _VARIABLE.fullmatch(variable):
             raise TypeError(f"`overrides` has `{variable}`, which is no name of a variable")
         _typed(overrides, variable, str)
-    return SavedPlan(name, _typed(saved, "digest", str), overrides, evaluations, reports, walks)
+    plan = SavedPlan(name, _typed(saved, "digest", str), overrides, evaluations, reports, walks)
+    return replace(plan, covers_executors=version >= _WITH_EXECUTION)
 
 
 def _parse_walks(parts: dict[str, Any]) -> Mapping[str, Mapping[str, str]]:

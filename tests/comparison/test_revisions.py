@@ -176,6 +176,7 @@ def test_a_saved_plan_is_a_side(compared: Project) -> None:
     assert verdicts == {"sums (good)": "REGRESSION", "sums (worse)": "PASS", "sums (alike)": "PASS"}
     paths = {change["path"] for one in found["benchmarks"] for change in one["differences"]}
     assert "model.deployment.args.skill" in paths
+    assert not {path for path in paths if "execut" in path}  # where a plan runs is no part of what it measures
     compared.write("Evalfile", changed.replace("eval grid", "eval other"))
     compared.run("other", "-s")
     assert compare(compared, "plan.json", "other", status=1)["verdict"] == "REGRESSION"

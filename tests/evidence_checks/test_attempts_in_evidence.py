@@ -34,6 +34,7 @@ def test_a_plan_that_was_agreed_on(made: Made, tmp_path: Path) -> None:
     assert same.status == 0, same.text
     assert "holds      agreement   2 evaluations as agreed on, 0 of them run by that plan" in same.out
     assert "left out   agreement   1 evaluation that the plan does not have: once" in same.out
+    assert "executors" not in same.out
     bench.edit("seed      in 1..2", "seed      in 1..3")
     bench.edit("temperature = 0.7", "temperature = 0.8")
     assert bench.run("-n", "-o", "plan.json", "grid").status == 0
@@ -41,6 +42,20 @@ def test_a_plan_that_was_agreed_on(made: Made, tmp_path: Path) -> None:
     assert other.status == 2
     assert "grid/3 was agreed on, and is not in the evidence" in other.out
     assert "grid/1: what ran is not what was agreed on" in other.out
+
+
+def test_executors_that_were_not_agreed_on_are_named(made: Made, tmp_path: Path) -> None:
+    """Executors may differ from those of the plan; which setting does is said, and nothing where none does."""
+    bench = Bench(Path(shutil.copytree(made.bench.root, tmp_path / "copy")))
+    bench.evalfile(
+        (bench.root / "Evalfile").read_text() + "executor local {\n    backend = process\n    slots = 3\n}\n"
+    )
+    assert bench.run("-n", "-o", "plan.json", "grid").status == 0
+    found = bench.run("verify", "evidence", "--key", "audit.pub", "--plan", "plan.json")
+    assert found.status == 0, found.text
+    assert "2 evaluations as agreed on" in found.out
+    told = "left out   agreement   the plan has other executors for 2 evaluations, which it allows: grid/1: "
+    assert f"{told}deployment d.executor.slots: 3 -> (none)" in found.out
 
 
 def test_a_plan_is_followed(bench: Bench, made: Made) -> None:

@@ -310,6 +310,17 @@ def test_no_name_stands_twice(made: Made, signer: FalseSigner) -> None:
     assert "twice" in found(made, signer)["statements"]
 
 
+def test_no_name_of_a_record_stands_twice(made: Made, signer: FalseSigner) -> None:
+    """A record that tells a reader another end than the one that counts is none."""
+    path = signer.place(ONE) / layout.RECORDS
+    *others, last = path.read_text().splitlines()
+    twice = '{"status": "failed", ' + last[1:]
+    assert json.loads(twice) == json.loads(last)
+    path.write_text("".join(f"{line}\n" for line in (*others, twice)))
+    signer.sign()
+    assert "`status` stands twice in one map" in found(made, signer)["records"]
+
+
 @pytest.mark.parametrize("name", ["ADDENDUM.md", "evaluations/0001-grid-1/NOTE.md", "evaluations/more/x.txt"])
 def test_no_other_file_is_evidence(made: Made, signer: FalseSigner, name: str) -> None:
     """A file that evalmake writes into no evidence is named, though it is signed."""

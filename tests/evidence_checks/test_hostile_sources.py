@@ -172,6 +172,13 @@ def test_inputs_that_nobody_wrote(edit: Edit, said: str, evidence: EvidenceFolde
     assert said in refusal(evidence)
 
 
+def test_no_name_of_inputs_stands_twice(evidence: EvidenceFolder) -> None:
+    """Which name it is, is said."""
+    text = (evidence.path / "inputs.json").read_bytes()
+    (evidence.path / "inputs.json").write_bytes(b'{"variables": {"A": "1"}, ' + text.lstrip()[1:])
+    assert "`variables` stands twice in one map" in refusal(evidence)
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"version": 1}', b"{}"])
 def test_inputs_that_are_none(text: bytes, evidence: EvidenceFolder) -> None:
     """Any bytes give a message."""

@@ -82,7 +82,7 @@ def test_executors_are_signed(keyed: Project, line: str, told: str) -> None:
 
 
 def test_the_executor_itself_is_signed(keyed: Project) -> None:
-    """Another executor of the evaluation, or a variable of its server, is refused as well."""
+    """Another executor of the evaluation is refused as well."""
     more = "executor other {\n    backend = process\n    env = { A = '1' }\n}\n"
     keyed.write("Evalfile", EVALFILE + more)
     signed(keyed, 1)
@@ -93,20 +93,81 @@ def test_the_executor_itself_is_signed(keyed: Project) -> None:
     assert "e: executor.env.A: (none) -> 1" in refused.stderr
 
 
-def test_a_plan_signed_before_is_read(keyed: Project) -> None:
-    """A plan of version 2 has no executors: it is followed as before, and whoever changes its version breaks it."""
+WITH_JUDGE = """
+deployment d {
+    engine = mock
+}
+model m { deployment = d }
+model j { endpoint = "http://127.0.0.1:9/v1", name = "j" }
+benchmark b {
+    harness = native
+    files   = file("data.jsonl")
+    prompt  = "{question}"
+    target  = "{answer}"
+    scorer  = judge
+    judge   = j
+}
+eval e { model = m, benchmark = b }
+"""
+MOVES_OF_OTHERS = [
+    ("engine = mock", 'engine = mock\n env = { A = secret("S") }', "e: deployment d.env.A.secret: (none) -> S"),
+    ("harness = native", 'harness = native\n env = { A = secret("S") }', "e: benchmark.env.A.secret: (none) -> S"),
+    ('name = "j"', 'name = "j", api_key = secret("S")', "e: model j.api_key.secret: (none) -> S"),
+    ('name = "j"', 'name = "j", headers = { A = secret("S") }', "e: model j.headers.A.secret: (none) -> S"),
+    ('name = "j"', 'name = "j", verify = false', "e: model j.verify: (none) -> false"),
+    ("deployment = d }", 'deployment = d, ca = file("data.jsonl") }', "e: model m.ca.sha256: (none) -> sha256:"),
+    ("\nmodel m", '\nsettings { seeds = ["other"] }\nmodel m', "e: settings.seeds[0]: (none) -> other"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "told"), MOVES_OF_OTHERS)
+def test_what_else_no_identity_has_is_signed(keyed: Project, before: str, after: str, told: str) -> None:
+    """Secrets of servers, benchmarks and models, whom a model's gateway trusts, and foreign replies are signed."""
+    keyed.write("data.jsonl", '{"question": "1+1", "answer": "2"}\n')
+    keyed.write("other/cache.db", "")
+    keyed.write("Evalfile", WITH_JUDGE)
     signed(keyed, 1)
-    path = keyed.root / "plan.json"
+    assert WITH_JUDGE.count(before) == 1
+    keyed.write("Evalfile", WITH_JUDGE.replace(before, after))
+    refused = keyed.run("-n", *REQUIRED, "--key", "1.pub", status=2)
+    assert told in refused.stderr
+    assert refused.stderr.count("note: ") == 1
+    keyed.run("-q", "--plan", "plan.json", status=1)
+
+
+def to_version_2(project: Project) -> None:
+    """Make of the plan what a version of evalmake that knew no part of executors has saved."""
+    path = project.root / "plan.json"
     plan = json.loads(path.read_text())
-    assert plan["v"] == 3
     for entry in plan["evaluations"]:
         del entry["parts"]["execution"]
-    path.write_text(json.dumps(plan))
-    keyed.run("key", "sign", "plan.json", "--key", "1.key", status=2)
     path.write_text(json.dumps(plan | {"v": 2}))
-    keyed.run("key", "sign", "plan.json", "--key", "1.key")
-    keyed.write("Evalfile", EVALFILE + "executor local {\n    backend = process\n    env = { A = '1' }\n}\n")
-    keyed.run("-n", *REQUIRED, "--key", "1.pub")
+
+
+def test_a_plan_of_before_is_followed_and_not_signed(keyed: Project) -> None:
+    """A plan without executors is followed as ever; signatures of it are refused, old and new, and it is said why."""
+    signed(keyed, 1)
+    to_version_2(keyed)
+    keyed.run("-q", "--plan", "plan.json", status=1)
+    told = "plan.json does not cover executors, and neither would a signature of it [bad-plan]"
+    refused = keyed.run("key", "sign", "plan.json", "--key", "1.key", status=2)
+    assert told in refused.stderr
+    data = (keyed.root / "plan.json").read_bytes()
+    signer = read_private_key(pem_of(1)[0], "")
+    (keyed.root / "plan.json.sig.json").write_bytes(seal_envelope(PAYLOAD_TYPE, data, [signer]))
+    refused = keyed.run(*REQUIRED, "--key", "1.pub", status=2)
+    assert told in refused.stderr
+    assert "save and sign it again: evalmake -n -o plan.json --sign FILE.key" in refused.stderr
+
+
+def test_executors_cannot_be_taken_out(keyed: Project) -> None:
+    """A plan of this version whose evaluations have no executors is none."""
+    signed(keyed, 1)
+    to_version_2(keyed)
+    path = keyed.root / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"v": 3}))
+    refused = keyed.run("key", "sign", "plan.json", "--key", "1.key", status=2)
+    assert "the parts of e are not those of its action" in refused.stderr
 
 
 def test_no_name_of_a_plan_stands_twice(keyed: Project) -> None:
