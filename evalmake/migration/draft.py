@@ -245,10 +245,13 @@ def write_value(value: Any) -> str:
     raise make_error("bad-config", f"an Evalfile cannot express {value!r}")
 
 
-def guard_secret(name: str, text: str) -> SecretRef | None:
-    """A secret in place of a text that is one, by its form or by the name of its key."""
+def guard_secret(name: str, text: str, may_be_name: bool = True) -> SecretRef | None:
+    """A secret in place of a text that is one, by its form or by the name of its key.
+
+    Under such a key, `WORD` is the name of a variable where that `may_be_name`, and else a secret, too.
+    """
     named = re.search(r"(?i)(api[_-]?key|token|secret|password|authorization)$", name)
-    if not looks_secret(text) and not (named and not re.fullmatch(r"[A-Z][A-Z0-9_]*", text)):
+    if not looks_secret(text) and not (named and not (may_be_name and re.fullmatch(r"[A-Z][A-Z0-9_]*", text))):
         return None
     return SecretRef(re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_"))
 

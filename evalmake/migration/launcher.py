@@ -15,10 +15,17 @@ from evalmake.migration.draft import NONE, Block, Draft, Expression, Item, to_na
 from evalmake.migration.hydra import Composition
 from evalmake.migration.launcher_defaults import SHIPPED
 from evalmake.migration.launcher_deployments import DeploymentReader
-from evalmake.migration.launcher_executors import ExecutorReader, Executors, read_variables
+from evalmake.migration.launcher_executors import ExecutorReader, Executors
 from evalmake.migration.launcher_keys import CONFIGURATION, EVALUATION, TASK, check_keys, find_stray
 from evalmake.migration.launcher_models import ModelWriter, check_endpoints
-from evalmake.migration.launcher_tasks import GLOBAL, Task, find_differences, lay_over_global, read_task
+from evalmake.migration.launcher_tasks import (
+    GLOBAL,
+    Task,
+    find_differences,
+    lay_over_global,
+    read_task,
+)
+from evalmake.migration.launcher_variables import VARIABLES, read_variables
 from evalmake.migration.run_settings import RunSettings, merge_extra, read_run_settings
 from evalmake.migration.yaml_file import Document, Node
 from evalmake.project.catalog import Entry, fit_to_repeats, wheel_names
@@ -78,7 +85,7 @@ class _Translation:
         tasks = self._read_tasks()
         deployed = configuration.get("deployment.type", "none") != "none"
         env: dict[str, Any] = {}
-        for place in ("env_vars", "execution.env_vars.evaluation", "evaluation.env_vars"):
+        for place in VARIABLES:
             env |= read_variables(configuration, draft, place)
         self._executors = ExecutorReader(configuration, draft, deployed, env).read()
         deployment = DeploymentReader(configuration, draft, "deployment", self._executors).read() if deployed else ""
@@ -152,7 +159,7 @@ class _Translation:
         extra = merge_extra(dict(task.entry.keys.get("extra", {})) if task.entry else {}, settings.extra)
         self._read_commands(task, keys)
         env = read_variables(self.configuration, self.draft, f"{task.path}.env_vars")
-        judge = settings.judge or models.find_own_judge(task, env)
+        judge = models.find_judge(task, env)
         params = {key: item for key, item in settings.params.items() if key not in common.params}
         adapter = {key: item for key, item in settings.adapter.items() if key not in common.adapter}
         if task.entry:

@@ -11,7 +11,8 @@ from evalmake.language.diagnostic import make_error
 from evalmake.language.values import Symbol
 from evalmake.migration.configuration import Configuration
 from evalmake.migration.draft import Block, Draft, Item, write_seconds
-from evalmake.migration.launcher_executors import Executors, read_lepton_variables, read_variables, split_words
+from evalmake.migration.launcher_executors import Executors, split_words
+from evalmake.migration.launcher_variables import read_lepton_variables, read_variables
 from evalmake.migration.yaml_file import Node, parse_scalar
 
 _ARGUMENTS: Mapping[str, Mapping[str, str]] = {
@@ -73,7 +74,7 @@ class DeploymentReader:
         if served.value and served.value != name:
             block.set("served_name", served)
         self._write_environment(block)
-        block.set("port", self._item("port"))
+        block.set("port", self._read_port())
         block.set("health", self._item("endpoints.health"))
         block.set("executor", Symbol(self.executors.servers))
         if self.configuration.get(f"{self.path}.num_nodes", 1) != 1:
@@ -87,6 +88,12 @@ class DeploymentReader:
 
     def _item(self, key: str) -> Item:
         return Item(self._get(key), self.configuration.find(f"{self.path}.{key}"))
+
+    def _read_port(self) -> Item | None:
+        """The port of servers; several of them on one node cannot share the one that the launcher gives."""
+        port = self._item("port")
+        is_own = port.node is not None and port.node.span is not None
+        return port if is_own or self.executors.replicas == 1 else None
 
     def _write_engine(self, block: Block, engine: str) -> None:
         block.set("engine", Symbol(engine))

@@ -11,8 +11,8 @@ from typing import Any
 from evalmake.language.diagnostic import make_error
 from evalmake.language.values import SecretRef, Symbol
 from evalmake.migration.configuration import Configuration, Text
-from evalmake.migration.draft import Block, Draft, Expression, Item, guard_secret, write_seconds
-from evalmake.migration.run_settings import read_variable
+from evalmake.migration.draft import Block, Draft, Expression, Item, write_seconds
+from evalmake.migration.launcher_variables import read_lepton_variables
 from evalmake.migration.yaml_file import Node
 
 _NO_PLACE = {
@@ -174,7 +174,7 @@ class ExecutorReader:
         self._read_mounts()
         if self._find("mounts.mount_home"):
             self._get("mounts.mount_home")
-        self._block.set("mounts", self._mounts.get("evaluation"))
+        self._block.set("mounts", self._unite_mounts() if self.served else self._mounts.get("evaluation"))
         if self.served:
             self._block.set("colocate", True)
             found.ready = self._get("endpoint_readiness_timeout")
@@ -271,6 +271,14 @@ class ExecutorReader:
                 target = self.draft.resolve(self.configuration.read(node, f"execution.mounts.{side}"))
                 self._add_mount(side, f"{source}:{target}", node)
 
+    def _unite_mounts(self) -> list[str]:
+        """The mounts of a cluster: there, servers and evaluations that ask them share an executor."""
+        sides = [self._mounts.get(side, []) for side in ("evaluation", "deployment")]
+        if sorted(sides[0]) != sorted(sides[1]):
+            why = "on Slurm, evaluations and their servers share an executor, so both have all mounts"
+            self.draft.note("execution.mounts", why, self._find("mounts"))
+        return list(dict.fromkeys([*sides[0], *sides[1]]))
+
     def _add_mount(self, side: str, text: str, node: Node | None) -> None:
         """A mount of the launcher may be written to unless it says otherwise."""
         if not re.fullmatch(r"/[^:]*:/[^:]+(:r[ow])?", text):
@@ -281,9 +289,11 @@ class ExecutorReader:
         self._mounts.setdefault(side, []).append(mount)
 
     def _write_servers(self, found: Executors) -> None:
-        """Servers with mounts of their own get an executor of their own."""
-        if self.configuration.get("execution.type") == "lepton":
+        """Servers with mounts of their own get an executor of their own, but for those on Slurm."""
+        kind = self.configuration.get("execution.type")
+        if kind == "lepton":
             self._write_lepton_servers(found)
+        if kind != "local":
             return
         theirs = self._mounts.get("deployment", [])
         if self.draft.wheels or not self.served or theirs == self._mounts.get("evaluation", []):
@@ -311,15 +321,26 @@ class ExecutorReader:
         inherited = {name: item.value for name, item in self._secrets.items()}
         keys["secrets"] = Item({name: s for name, s in secrets.items() if s.value != inherited.get(name)})
         tokens = self.configuration.get("deployment.lepton_config.api_tokens") or []
-        named = [str(name_lepton_token(token)) for token in tokens if name_lepton_token(token)]
-        if named:
-            keys["key"] = Item(SecretRef(named[0]), self.configuration.find("deployment.lepton_config.api_tokens"))
+        if secret := next(filter(None, map(self._name_lepton_token, tokens)), ""):
+            keys["key"] = Item(SecretRef(secret), self.configuration.find("deployment.lepton_config.api_tokens"))
         if not self.served or not any(item.value for item in keys.values()):
             return
         found.servers = self.draft.name("executor", "endpoints")
         block = self.draft.block("executor", found.servers, found.evaluations)
         for key, item in keys.items():
             block.set(key, item)
+
+    def _name_lepton_token(self, token: Any) -> str:
+        """The name of the secret for a token of an endpoint; empty if it has none. A token itself is not copied."""
+        given = token if isinstance(token, dict) else {}
+        if isinstance(source := given.get("value_from"), dict) and source.get("token_name_ref"):
+            return str(source["token_name_ref"])
+        if not given.get("value"):
+            return ""
+        path = "deployment.lepton_config.api_tokens"
+        why = "a token is not copied: set ENDPOINT_API_KEY before you run evalmake"
+        self.draft.note(path, why, self.configuration.find(path))
+        return "ENDPOINT_API_KEY"
 
     def _note_the_rest(self) -> None:
         for key, why in _NO_PLACE.items():
@@ -330,49 +351,12 @@ class ExecutorReader:
                 leaf.used = True
 
 
-def name_lepton_token(token: Any) -> str:
-    """The name of a token of an endpoint; empty if it has none."""
-    source = token.get("value_from") if isinstance(token, dict) else None
-    return str(source.get("token_name_ref") or "") if isinstance(source, dict) else ""
-
-
 def split_words(text: str, node: Node | None) -> list[str]:
     """The words of a text as a shell splits it."""
     try:
         return shlex.split(text)
     except ValueError as error:
         raise make_error("bad-config", f"it cannot be split into words: {error}", node.span if node else None) from None
-
-
-def read_lepton_variables(
-    configuration: Configuration, draft: Draft, path: str
-) -> tuple[dict[str, Item], dict[str, Item]]:
-    """The plain variables at a path, and those whose values the workspace holds, with the names of its secrets."""
-    plain: dict[str, Item] = {}
-    secrets: dict[str, Item] = {}
-    for name, node in configuration.items(path):
-        value = configuration.read(node, f"{path}.{name}")
-        if isinstance(value, dict):
-            source = value.get("value_from")
-            secrets[name] = Item(str(source.get("secret_name_ref", name)) if isinstance(source, dict) else name, node)
-        else:
-            plain[name] = Item(draft.resolve(value), node)
-    return plain, secrets
-
-
-def read_variables(configuration: Configuration, draft: Draft, path: str) -> dict[str, Any]:
-    """A map of variables at a path; a value that is a secret itself is not copied."""
-    found: dict[str, Any] = {}
-    for name, node in configuration.items(path):
-        raw = configuration.read(node, f"{path}.{name}")
-        value = read_variable(name, raw) if isinstance(raw, str | int | float) else draft.resolve(raw)
-        if isinstance(value, Expression):
-            value = SecretRef(name)
-        if isinstance(value, str) and (secret := guard_secret(name, value)):
-            draft.note(f"{path}.{name}", f"a secret is not copied: set {secret.name} before you run evalmake", node)
-            value = secret
-        found[name] = Item(value, node)
-    return found
 
 
 def _read_walltime(text: str, node: Node | None) -> int:

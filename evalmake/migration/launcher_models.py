@@ -13,6 +13,7 @@ from evalmake.migration.draft import Block, Draft, Expression, Item, guard_secre
 from evalmake.migration.launcher_deployments import DeploymentReader
 from evalmake.migration.launcher_executors import Executors
 from evalmake.migration.launcher_tasks import Endpoint, Task
+from evalmake.migration.launcher_variables import find_own_variable
 from evalmake.migration.run_settings import Judge, strip_route
 from evalmake.migration.yaml_file import Node
 from evalmake.project.catalog import Entry, requires_judge
@@ -99,11 +100,16 @@ class ModelWriter:
             block.set("api_key", SecretRef(judge.key))
         return name
 
-    def find_own_judge(self, task: Task, env: dict[str, Any]) -> Judge | None:
-        """The judge that the harness has in its own configuration; a note where nobody says which it is.
+    def find_judge(self, task: Task, env: dict[str, Any]) -> Judge | None:
+        """The judge of a task; its key leaves the task's variables, as the gateway sends it, and not the job."""
+        judge = task.settings.judge or self._find_own_judge(task)
+        if judge is None or not judge.key:
+            return judge
+        env.pop(judge.key, None)
+        return replace(judge, key=find_own_variable(self.configuration, task.path, judge.key))
 
-        Its key is what `env` gives under the name that the harness knows, and the gateway sends it.
-        """
+    def _find_own_judge(self, task: Task) -> Judge | None:
+        """The judge that the harness has in its own configuration; a note where nobody says which it is."""
         if task.entry is None or not requires_judge(task.entry.keys):
             return None
         own = task.entry.keys.get("extra", {}).get("judge", {})
@@ -113,10 +119,7 @@ class ModelWriter:
             )
             self.draft.note(task.path, why, task.node)
             return None
-        key = own.get("api_key", "")
-        given = env.pop(key, None)
-        secret = given.value if given else None
-        return Judge(own["url"], own["model_id"], secret.name if isinstance(secret, SecretRef) else key)
+        return Judge(own["url"], own["model_id"], own.get("api_key", ""))
 
     def _read_auxiliary(self, judge: Judge) -> str:
         name, path = judge.deployment, f"auxiliary_deployments.{judge.deployment}"

@@ -11,6 +11,7 @@ from evalmake.migration.catalog_tasks import find_entry
 from evalmake.migration.configuration import Configuration
 from evalmake.migration.draft import NONE, Draft, Item, write_value
 from evalmake.migration.hydra import merge
+from evalmake.migration.launcher_variables import find_own_variable
 from evalmake.migration.run_settings import RunSettings, read_run_settings
 from evalmake.migration.yaml_file import Node
 from evalmake.project.catalog import Entry
@@ -114,7 +115,10 @@ def _read_endpoint(configuration: Configuration, draft: Draft, path: str, api: s
         for place in ("target.api_endpoint", own):
             if (node := configuration.find(f"{place}.{key}")) is not None:
                 found[key] = Item(draft.resolve(configuration.read(node, f"{place}.{key}")), node)
-    return Endpoint(api, found.get("url"), found.get("model_id"), found.get("api_key_name"))
+    key_item = found.get("api_key_name")
+    if key_item is not None and isinstance(key_item.value, str):
+        key_item = Item(find_own_variable(configuration, path, key_item.value), key_item.node)
+    return Endpoint(api, found.get("url"), found.get("model_id"), key_item)
 
 
 def find_differences(common: Mapping[str, Any], own: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from evalmake.language.diagnostic import make_error
 from evalmake.language.values import SecretRef, Symbol
 from evalmake.migration.draft import Draft, Expression, Item
 from evalmake.migration.inspect_blocks import set_axis
+from evalmake.migration.promptfoo_asserts import AssertReader
 from evalmake.migration.promptfoo_prompts import Prompt, read_prompts
 from evalmake.migration.promptfoo_providers import read_provider
 from evalmake.migration.promptfoo_tests import CHECKS, MESSAGES, TestReader
@@ -37,7 +38,16 @@ _NO_PLACE = {
     "redteam": 'evalmake makes no attacks; `include "catalog:garak"` has some',
 }
 _EVALUATE = {"cache": _RUN, "delay": "`rate` of a model limits its requests", "showProgressBar": _RUN}
-_READ = ("description", "providers", "targets", "prompts", "tests", "defaultTest", "evaluateOptions")
+_READ = (
+    "description",
+    "providers",
+    "targets",
+    "prompts",
+    "tests",
+    "defaultTest",
+    "evaluateOptions",
+    "assertionTemplates",
+)
 
 
 def translate_file(document: Document, path: Path) -> Draft:
@@ -71,10 +81,12 @@ class _Promptfoo:
         repeats = options.pop("repeat", None)
         for key, node in options.items():
             self.draft.note(f"evaluateOptions.{key}", _EVALUATE.get(key, _RUN), node)
-        reader = TestReader(self.draft, self.path.parent, items.get("defaultTest"))
+        templates = items["assertionTemplates"].value if "assertionTemplates" in items else None
+        asserts = AssertReader(self.draft, self.path.parent, templates if isinstance(templates, dict) else {})
+        reader = TestReader(self.draft, self.path.parent, items.get("defaultTest"), asserts)
         records = reader.read(items.get("tests"), prompts, self.root)
-        judge = self._write_judge(reader)
-        asked = {"judge": judge, "embedder": self._write_embedder(reader)}
+        judge = self._write_judge(asserts)
+        asked = {"judge": judge, "embedder": self._write_embedder(asserts)}
         benchmarks = [self._write_benchmark(prompt, prompts[0], asked, reader) for prompt in prompts]
         self.draft.files[f"{self.title}.jsonl"] = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records)
         block = self.draft.block("eval", self.title)
@@ -97,12 +109,12 @@ class _Promptfoo:
             hint = "put its endpoint behind OpenAI's API, or write a `harness = command` (`evalmake help command`)"
             raise make_error("bad-config", message, (node or self.root).span, help=[hint])
 
-    def _write_judge(self, reader: TestReader) -> str:
+    def _write_judge(self, asserts: AssertReader) -> str:
         """Write the model that grades, if a test needs one; its name."""
-        if not reader.needs_judge:
+        if not asserts.needs_judge:
             return ""
-        if reader.grader is not None:
-            provider = read_provider(reader.grader, "provider", self.draft)
+        if asserts.grader is not None:
+            provider = read_provider(asserts.grader, "provider", self.draft)
             if provider is not None:
                 return provider.write(self.draft, None)
         name = self.draft.name("model", "grader")
@@ -113,12 +125,12 @@ class _Promptfoo:
         block.set("api_key", SecretRef("OPENAI_API_KEY"))
         return name
 
-    def _write_embedder(self, reader: TestReader) -> str:
+    def _write_embedder(self, asserts: AssertReader) -> str:
         """Write the model whose embeddings say what is similar, if a test needs one; its name."""
-        if not reader.needs_embedder:
+        if not asserts.needs_embedder:
             return ""
-        if reader.embedder is not None:
-            provider = read_provider(reader.embedder, "provider", self.draft, embeds=True)
+        if asserts.embedder is not None:
+            provider = read_provider(asserts.embedder, "provider", self.draft, embeds=True)
             if provider is not None:
                 return provider.write(self.draft, None)
         name = self.draft.name("model", "embedder")

@@ -17,32 +17,17 @@ from typing import Any
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.migration.draft import Draft
+from evalmake.migration.promptfoo_asserts import KEPT, LISTS, AssertReader, split_list
 from evalmake.migration.promptfoo_prompts import Prompt, fill
 from evalmake.migration.yaml_file import Node, read_document, read_text
 
 CHECKS, MESSAGES = "assert", "messages"
 """The fields of a record with its checks, and with its conversation."""
-_KEPT = (
-    *("equals", "contains", "icontains", "contains-any", "contains-all", "icontains-any", "icontains-all"),
-    *("starts-with", "regex", "is-json", "contains-json", "llm-rubric", "latency", "similar"),
-)
-"""Types of asserts that `checks` of the native harness understand by these names."""
-_GRADED = ("llm-rubric", "model-graded-closedqa", "g-eval")
 _TEST = ("vars", "assert", "description", "metadata", "options", "threshold")
-_ASSERT = ("type", "value", "threshold")
-_WITH_THRESHOLD = ("llm-rubric", "latency", "similar")
-_ALIASES = {"similar:cosine": "similar"}
 _WHY = {
-    "weight": "each check counts the same: a record passes if all of them do",
-    "metric": "the metric of a check is its type",
-    "cost": "evalmake knows no prices of single replies: `tokens` limits a reply",
-    "similar:dot": "evalmake compares embeddings by their cosine: `similar`",
-    "similar:euclidean": "evalmake compares embeddings by their cosine: `similar`",
     "transform": "`extract` of a benchmark takes an answer out of a reply",
     "rubricPrompt": "the judge's instructions are evalmake's; `rubric` and the values of checks add to them",
     "threshold": "a record passes if all of its checks do",
-    "javascript": "evalmake runs no code of a configuration: `scorer = python` has your own",
-    "python": "give the function by `scorer = python` (`evalmake help native`)",
 }
 _SHORT = re.compile(r"^(not-)?([a-z][a-z-]*)(?:\((\d+(?:\.\d+)?)\))?:\s*(.*)$", re.S)
 _MOST_RECORDS = 100_000
@@ -58,10 +43,7 @@ class TestReader:
     draft: Draft
     folder: Path
     default: Node | None
-    grader: Node | None = None
-    needs_judge: bool = False
-    embedder: Node | None = None
-    needs_embedder: bool = False
+    asserts: AssertReader
     has_tags: bool = False
     _defaults: dict[str, Node] = field(default_factory=dict)
 
@@ -113,21 +95,15 @@ class TestReader:
         """The provider of a test's options: one that grades, or one for each of what it can do."""
         items = node.value if isinstance(node.value, dict) else {}
         if "embedding" in items:
-            self.embedder = self._keep(self.embedder, items["embedding"], f"{path}.embedding")
+            self.asserts.keep_embedder(items["embedding"], f"{path}.embedding")
         if "embedding" not in items or "text" in items:
-            self.grader = self._keep(self.grader, items.get("text", node), path)
-
-    def _keep(self, kept: Node | None, node: Node, path: str) -> Node:
-        """The provider that comes first, with a note on another one: a benchmark has one of each."""
-        if kept is not None and kept.plain() != node.plain():
-            self.draft.note(path, "a benchmark has one such model, and an earlier provider is taken", node)
-        return kept or node
+            self.asserts.keep_grader(items.get("text", node), path)
 
     def _read_records(self, node: Node, path: str, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
         """A record for each combination of the values of a test's variables."""
         test = self._read_test(node, path)
         variables = self._read_variables(self._defaults, path) | self._read_variables(test, path)
-        asserts = [*self._read_asserts(self._defaults, "defaultTest"), *self._read_asserts(test, path)]
+        asserts = [*self.asserts.read(self._defaults, "defaultTest"), *self.asserts.read(test, path)]
         if not asserts:
             self.draft.note(path, "it has no assert that evalmake knows, so it is left out", node)
             return []
@@ -170,61 +146,6 @@ class TestReader:
         self.has_tags = self.has_tags or bool(found)
         return found
 
-    # Asserts ------------------------------------------------------------------------------------
-
-    def _read_asserts(self, test: Mapping[str, Node], path: str) -> list[dict[str, Any]]:
-        node = test.get("assert")
-        if node is None or node.value is None:
-            return []
-        if not isinstance(node.value, list):
-            raise make_error("bad-config", "`assert` takes a list", node.span)
-        found = [self._read_assert(one, f"{path}.assert.{at}") for at, one in enumerate(node.value)]
-        return [one for one in found if one is not None]
-
-    def _read_assert(self, node: Node, path: str) -> dict[str, Any] | None:
-        """An assert as a check; None, with a note, where evalmake has none."""
-        items = node.value if isinstance(node.value, dict) else {}
-        word = items["type"].value if "type" in items else None
-        if not isinstance(word, str):
-            raise make_error("bad-config", "an assert has no `type` such as `contains`", node.span)
-        if word == "assert-set" and "assert" in items:
-            inner = [self._read_assert(one, f"{path}.{at}") for at, one in enumerate(items["assert"].value or [])]
-            return {"type": "all", "value": [one for one in inner if one is not None]}
-        negated, plain = word.startswith("not-"), word.removeprefix("not-")
-        kind = _ALIASES.get(plain, plain)
-        if kind not in _KEPT:
-            self.draft.note(f"{path} {word}", _WHY.get(kind, "evalmake has no such check"), node)
-            return None
-        self.needs_judge = self.needs_judge or kind in _GRADED
-        self.needs_embedder = self.needs_embedder or kind == "similar"
-        if "weight" in items and items["weight"].value == 0:
-            self.draft.note(f"{path} {word}", "its weight is 0, so that it decides nothing", node)
-            return None
-        kept = _ASSERT if kind in _WITH_THRESHOLD else _ASSERT[:2]
-        for key, one in items.items():
-            if key == "provider" and kind == "similar":
-                self.embedder = self._keep(self.embedder, one, f"{path}.provider")
-            elif key == "provider":
-                self.grader = self._keep(self.grader, one, f"{path}.provider")
-            elif key not in kept:
-                self.draft.note(f"{path}.{key}", _WHY.get(key, "a check has no such key"), one)
-        found = {key: items[key].plain() for key in kept if key in items} | {"type": f"{'not-' * negated}{kind}"}
-        if isinstance(found.get("value"), str) and found["value"].startswith("file://"):
-            return self._read_schema(found, items["value"], path)
-        return found
-
-    def _read_schema(self, found: dict[str, Any], node: Node, path: str) -> dict[str, Any] | None:
-        """An assert whose value is in a file: a schema, or a text."""
-        file = self.folder / node.value.removeprefix("file://")
-        if file.suffix in (".js", ".py", ".ts"):
-            self.draft.note(path, _WHY["javascript"], node)
-            return None
-        try:
-            value: Any = read_document(file).root.plain() if found["type"].endswith("json") else read_text(file)
-        except EvalmakeError as error:
-            raise make_error("missing-file", str(error), node.span) from None
-        return found | {"value": value}
-
 
 def _combine(variables: _Map) -> Iterator[dict[str, Any]]:
     """A list of values stands for one record with each of them."""
@@ -255,17 +176,18 @@ def _read_table(path: Path) -> Iterator[Node]:
         variables = {key: Node(text or "") for key, text in row.items() if key and not key.startswith("__")}
         extra = {key.partition(":")[2]: Node(row[key]) for key in row if key and key.startswith("__metadata:")}
         test = {"vars": Node(variables), "assert": Node(asserts)}
-        yield Node(test | ({"metadata": Node(extra)} if extra else {}))
+        test |= {"metadata": Node(extra)} if extra else {}
+        yield Node(test | ({"threshold": Node(row["__threshold"])} if row.get("__threshold") else {}))
 
 
 def _parse_expected(text: str) -> Node:
     """`contains: Paris`, `similar(0.8): Paris`, `grade: is polite`; any other text is the whole reply."""
     match = _SHORT.match(text)
     word = {"grade": "llm-rubric", "json": "is-json"}.get(match[2], match[2]) if match else ""
-    if match is None or word not in (*_KEPT, "javascript", "python", "fn", "levenshtein"):
+    if match is None or word not in (*KEPT, "javascript", "python", "fn", "levenshtein"):
         return Node({"type": Node("equals"), "value": Node(text)})
     value: Any = match[4]
-    if word.endswith(("-any", "-all")):
-        value = [Node(part.strip()) for part in value.split(",")]
+    if word in LISTS:
+        value = [Node(part) for part in split_list(value)]
     items = {"type": Node((match[1] or "") + word), "value": Node(value)}
     return Node(items | ({"threshold": Node(float(match[3]))} if match[3] else {}))

@@ -292,3 +292,63 @@ def test_a_limit_that_is_evalmakes_own_is_not_written(examples: Project) -> None
     assert "timeout  " not in examples.run("import", "lepton_nim.yaml").stdout
     other = "++execution.evaluation_tasks.timeout=7200"
     assert "timeout   = 2h" in examples.run("import", "lepton_nim.yaml", other).stdout
+
+
+def test_keys_are_those_that_variables_rename(project: Project) -> None:
+    """A key is the variable of this machine that `env_vars` gives, for the model and for a judge: the last one wins."""
+    judge = "extra: {judge: {url: 'http://127.0.0.1:9/v1', model_id: j, api_key: JUDGE_KEY}}"
+    settings = f"nemo_evaluator_config: {{config: {{params: {{{judge}}}}}}}"
+    names = "env_vars: {JUDGE_KEY: host:MY_JUDGE, MY_KEY: $LAST}"
+    text = OF_ONE_TASK.format(task="simple_evals.simpleqa", more=f"{settings}\n      {names}")
+    text = text.replace("model_id: m,", "model_id: m, api_key_name: MY_KEY,")
+    text = text.replace("  tasks:", "  env_vars: {MY_KEY: host:OTHER}\n  tasks:")
+    project.write("c.yaml", text + "    - name: simple_evals.mgsm\n")
+    written = project.run("import", "c.yaml").stdout
+    keys = dict(re.findall(r'^model (\S+) \{[^}]*?api_key +=\s+secret\("(\w+)"\)', written, re.M))
+    assert sorted(keys.values()) == ["LAST", "MY_JUDGE", "OTHER"]
+    assert keys["judge"] == "MY_JUDGE"
+    assert 'secret("MY_KEY")' not in written
+    assert 'secret("JUDGE_KEY")' not in written
+
+
+SERVED = """\
+defaults: [execution: {execution}, deployment: vllm, _self_]
+execution: {{{keys}}}
+deployment: {{checkpoint_path: null, hf_model_handle: acme/m, served_model_name: m{more}}}
+evaluation: {{tasks: [{{name: simple_evals.mgsm}}]}}
+"""
+ON_SLURM = "hostname: h, account: a, output_dir: /out"
+
+
+def test_mounts_on_slurm_are_shared(project: Project) -> None:
+    """Servers and evaluations of a cluster share an executor, so both sides' mounts stand in it; a note says so."""
+    mounts = ", mounts: {deployment: {/hf: /root/.cache/huggingface}, evaluation: {/data: /data}}"
+    project.write("c.yaml", SERVED.format(execution="slurm/default", keys=ON_SLURM + mounts, more=""))
+    ran = project.run("import", "c.yaml", "-o", "Evalfile")
+    assert "execution.mounts: on Slurm, evaluations and their servers share an executor" in ran.stderr
+    assert '["/data:/data:rw", "/hf:/root/.cache/huggingface:rw"]' in (project.root / "Evalfile").read_text()
+    assert "1 to run on cluster, 1 server to start" in project.run("-n").stdout
+
+
+def test_several_servers_have_ports_of_their_own(project: Project) -> None:
+    """The port that the launcher gives is left out where several servers may share a node; one's own stays."""
+    keys = ON_SLURM + ", num_nodes: 2, num_instances: 2, sbatch_extra_flags: {exclusive: false}"
+    project.write("c.yaml", SERVED.format(execution="slurm/default", keys=keys, more=""))
+    project.run("import", "c.yaml", "-o", "Evalfile")
+    assert " port " not in (project.root / "Evalfile").read_text()
+    assert "1 to run on cluster" in project.run("-n").stdout
+    project.write("c.yaml", SERVED.format(execution="slurm/default", keys=keys, more=", port: 9000"))
+    assert re.search(" port += 9000", project.run("import", "c.yaml").stdout)
+
+
+def test_tokens_of_lepton_are_not_copied(project: Project) -> None:
+    """A token of an endpoint, or a variable that is one by its name, becomes a secret, with a note."""
+    more = ", lepton_config: {api_tokens: [{value: UNIQUE_TOKEN}], envs: {MY_TOKEN: ABC, PLAIN: ABC}}"
+    keys = "output_dir: out, lepton_platform: {tasks: {node_group: n, resource_shape: cpu.small}}"
+    project.write("c.yaml", SERVED.format(execution="lepton/default", keys=keys, more=more))
+    ran = project.run("import", "c.yaml")
+    assert re.search(r'key += secret\("ENDPOINT_API_KEY"\)', ran.stdout)
+    assert re.search(r'MY_TOKEN += secret\("MY_TOKEN"\)', ran.stdout)
+    assert re.search(r'PLAIN += "ABC"', ran.stdout)
+    assert "UNIQUE_TOKEN" not in ran.stdout + ran.stderr
+    assert "a token is not copied: set ENDPOINT_API_KEY" in ran.stderr

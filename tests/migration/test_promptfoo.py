@@ -144,6 +144,7 @@ def test_a_conversation_is_filled_for_each_record(project: Project) -> None:
         ("[{type: contains, value: hello}]", "[{type: python, value: x}]", "no test with an assert that evalmake"),
         ("[{type: contains, value: hello}]", "[{value: x}]", "an assert has no `type`"),
         ("[{type: contains, value: hello}]", "hello", "`assert` takes a list"),
+        ("[{type: contains, value: hello}]", '[{$ref: "#/assertionTemplates/x"}]', "is no template of asserts"),
         ("{question: Hi}", "[1]", "`vars` takes a map"),
         ("{question: Hi}", "{question: Hi, assert: x}", "a variable is called `assert`"),
         ("{question: Hi}", "{question: file://none.txt}", "cannot read"),
@@ -173,3 +174,55 @@ def test_secrets_are_not_copied(project: Project) -> None:
     ran = project.run("import", "promptfooconfig.yaml")
     assert "sk-0123456789" not in ran.stdout + ran.stderr
     assert "a secret is not copied: set OPENAI_API_KEY" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("threshold", "kind", "noted"),
+    [("", "all", False), ("threshold: 0.5, ", "any", False), ("threshold: 0.9, ", "all", True)],
+)
+def test_sets_of_asserts(project: Project, threshold: str, kind: str, noted: bool) -> None:
+    """A set with a threshold that one assert reaches is `any`; any other threshold, a weight and a metric are noted."""
+    inner = "[{type: contains, value: y}, {type: contains, value: z}]"
+    given = f"[{{type: assert-set, {threshold}metric: m, assert: {inner}}}]"
+    project.write("promptfooconfig.yaml", SMALL.replace("[{type: contains, value: hello}]", given))
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile")
+    record = json.loads((project.root / "promptfoo.jsonl").read_text())
+    values = [{"type": "contains", "value": "y"}, {"type": "contains", "value": "z"}]
+    assert record["assert"] == [{"type": kind, "value": values}]
+    assert ("assert.0.threshold: a record passes if all" in ran.stderr) == noted
+    assert "assert.0.metric: the metric of a check is its type" in ran.stderr
+    assert "to run" in project.run("-n").stdout
+
+
+def test_templates_of_asserts(project: Project) -> None:
+    """A `$ref` is the assert that it names; one that names itself is an error."""
+    text = SMALL.replace("{type: contains, value: hello}", '{$ref: "#/assertionTemplates/short"}')
+    records = import_configuration(project, text + "assertionTemplates: {short: {type: regex, value: '^.{1,9}$'}}\n")
+    assert records == [{"question": "Hi", "assert": [{"type": "regex", "value": "^.{1,9}$"}]}]
+    project.write("promptfooconfig.yaml", text + 'assertionTemplates: {short: {$ref: "#/assertionTemplates/short"}}\n')
+    assert "is no template of asserts" in project.run("import", "promptfooconfig.yaml", status=2).stderr
+
+
+def test_values_of_lists(project: Project) -> None:
+    """A list may be a text with commas, or a file; an assert without a value is left out, with a note."""
+    project.write("cities.json", '["Paris", "Nice"]')
+    given = (
+        "[{type: icontains-all, value: 'paris, \"nice, too\"'}, {type: contains-any, value: file://cities.json}, "
+        "{type: contains, vlaue: y}]"
+    )
+    project.write("promptfooconfig.yaml", SMALL.replace("[{type: contains, value: hello}]", given))
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile")
+    assert "assert.2 contains: it has no `value`" in ran.stderr
+    assert json.loads((project.root / "promptfoo.jsonl").read_text())["assert"] == [
+        {"type": "icontains-all", "value": ["paris", "nice, too"]},
+        {"type": "contains-any", "value": ["Paris", "Nice"]},
+    ]
+    assert "to run" in project.run("-n").stdout
+
+
+def test_a_threshold_in_a_table_is_noted(project: Project) -> None:
+    """The column `__threshold` has no place, as the key has none."""
+    project.write("tests.csv", "question,__expected,__threshold\nTwo?,contains: 2,0.5\n")
+    project.write("promptfooconfig.yaml", SMALL.partition("tests:")[0] + "tests: file://tests.csv\n")
+    said = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile").stderr
+    assert "threshold: a record passes if all of its checks do" in said
