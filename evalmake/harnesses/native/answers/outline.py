@@ -51,6 +51,9 @@ def _outline(text: str, options: Sequence[str]) -> str:
             marks.setdefault(option[0].upper(), chr(BY_TEXT + index))
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
             marks.setdefault(option, chr(BY_TEXT + index))
+    for index, option in enumerate(options):
+        if len(option) == 1 and option.isascii() and option.islower() and option.upper() not in marks:
+            marks.setdefault(option, chr(BY_TEXT + index))  # "y" of "x" and "y"; not the pronoun of "I say y"
     text = drop_partial_assent(merge_pairs(_Encoder(text, marks).encode()))
     text = mark_quantifiers(text, [_Encoder(fold_option(option), {}).encode() for option in options])
     return simplify(text, len(options))
@@ -246,7 +249,7 @@ class _Encoder:
         """The marks of a token that names options by letter; None if it is a word or anything else."""
         kind, token, start, end = self.tokens[at]
         if len(token) == 1:
-            letter = _STRICT.get(token, token).upper()
+            letter = token if token in self.letters else _STRICT.get(token, token).upper()
             if letter in self.letters and self._is_label(at, token, start, end):
                 closed = self.text[end : end + 1] in (")", "]", "}")
                 listed = self._begins_line(start) and re.match(r"\s?[.:)\]]", self.text[end : end + 2])
