@@ -14,7 +14,7 @@ from evalmake.sample_filter.evaluation import make_filter
 from evalmake.sample_filter.fields import KnownNames, find_meanings, make_unknown_field
 from evalmake.sample_filter.parser import parse_filter
 from evalmake.sample_filter.tokens import make_filter_error
-from evalmake.sample_filter.tree import Comparison, Field, Joined, Literal, Node, Not
+from evalmake.sample_filter.tree import Field, list_patterns
 from evalmake.store.store import Store
 from evalmake.stored_samples import SampledResult, StoredSample, make_field_reader, read_samples
 
@@ -113,7 +113,7 @@ class Where:
     def __init__(self, text: str, known: KnownNames) -> None:
         self.source, node = parse_filter(text)
         self.known = known
-        self.patterns = list(_list_patterns(node))
+        self.patterns = list(list_patterns(node))
         self._meanings = find_meanings(self.source, node, known)
         self._unseen = {field for field, meaning in self._meanings.items() if meaning.kind == "record"}
         self.holds: Condition = make_filter(node, self._make_reader)
@@ -140,27 +140,12 @@ class Where:
             if field.path[1] not in names and ".".join(field.path[1:]) not in names:
                 raise make_unknown_field(self.source, field, self.known)
 
-    def make_too_slow(self, sample: StoredSample | None) -> EvalmakeError:
-        """The error for a pattern that tries too many ways to match."""
-        pattern = self.patterns[0]
-        where = f" on the sample `{sample.row['id']}`" if sample else ""
-        message = f"a pattern took longer than {MOST_SECONDS:g}s{where}"
+    def make_too_slow(self, sample: StoredSample) -> EvalmakeError:
+        """The error for a pattern that tries too many ways to match: one of those that stand there."""
+        first, last = self.patterns[0], self.patterns[-1]
+        message = f"a pattern took longer than {MOST_SECONDS:g}s on the sample `{sample.row['id']}`"
         help = "it tries too many ways to match, as `(a+)+b` does: write it without a repetition in another"
-        return make_filter_error(self.source, message, pattern.start, pattern.end, help=help)
-
-
-def _list_patterns(node: Node) -> Iterator[Literal]:
-    match node:
-        case Comparison(operator="matches", right=Literal() as pattern):
-            yield pattern
-        case Comparison():
-            yield from _list_patterns(node.left)
-            yield from _list_patterns(node.right)
-        case Not():
-            yield from _list_patterns(node.operand)
-        case Joined():
-            for operand in node.operands:
-                yield from _list_patterns(operand)
+        return make_filter_error(self.source, message, first.start, last.end, help=help)
 
 
 class _Expired(BaseException):

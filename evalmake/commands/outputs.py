@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def command(file: Path | None, words: Sequence[str], folder: Path | None, as_jso
     copied = new = 0
     for chosen in _select(file, words, parsed):
         with chosen.workspace.read_store() as store:
-            here = _find_attempts(chosen, parsed, store)
+            here = _name_apart(found, _find_attempts(chosen, parsed, store))
             copies = [OutputCopy(one, f"{name}/{one.name}") for name, it in here.items() if it for one in it.outputs]
             copied += len(copies)
             new += copy_outputs(store, copies, folder) if folder is not None else 0
@@ -63,11 +63,20 @@ def _select(file: Path | None, words: Sequence[str], parsed: Words) -> list[JobS
 
 def _find_attempts(chosen: JobSelection, parsed: Words, store: Store) -> dict[str, ActionResult | None]:
     """By target: the attempt of a job that is named by its id, or the last of a target."""
-    found: dict[str, ActionResult | None] = {one.name: one for one in chosen.attempts}
+    found: dict[str, ActionResult | None] = {}
+    for one in chosen.attempts:
+        found |= _name_apart(found, {one.name: one})
     found |= {job.name: find_last_attempt(store, job.name) for job in chosen.jobs}
     targets = [target for target in parsed.targets if target.text in chosen.words]
     nodes = chosen.workspace.graph(targets).nodes if targets else {}
     return found | {name: find_attempt_to_show(store, node) for name, node in nodes.items()}
+
+
+def _name_apart(
+    found: Mapping[str, ActionResult | None], more: Mapping[str, ActionResult | None]
+) -> dict[str, ActionResult | None]:
+    """Further attempts by target; that of a target which is in `found` already has the id of its job."""
+    return {one.job if one and name in found and found[name] != one else name: one for name, one in more.items()}
 
 
 def _to_lines(name: str, attempt: ActionResult | None) -> list[str]:

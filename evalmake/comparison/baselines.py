@@ -32,14 +32,18 @@ from evalmake.store.store import Store
 
 PREFIX = "baseline"
 _MOST_LACKS = 10
-_NO_ITEMS = "the store here has not the items of the baseline"
+_NO_ITEMS = "the items of the baseline are not in this store"
 
 
 def make_baseline(name: str, targets: Sequence[str], because: Sequence[str], side: Side) -> Baseline:
     """A baseline of all cells of a side; EvalmakeError if one of them has no result."""
+    if not side.cells:
+        help = ["`evalmake list` shows the targets"]
+        raise make_error("nothing-to-compare", "these targets have no evaluation", help=help)
     lacking = [f"{cell.name}: {cell.lack}" for cell in side.cells if cell.result is None]
-    if lacking or not side.cells:
-        message = f"{count_of(len(lacking), 'evaluation')} of {len(side.cells)} have no result, and a baseline has all"
+    if lacking:
+        evaluations = count_of(len(side.cells), "evaluation")
+        message = f"{len(lacking)} of {evaluations} lack a result, and a baseline has one of each"
         more = [f"and {len(lacking) - _MOST_LACKS} more"] if len(lacking) > _MOST_LACKS else []
         help = [side.advice, "or name fewer targets"]
         raise make_error("nothing-to-compare", message, notes=[*lacking[:_MOST_LACKS], *more], help=help)
@@ -96,9 +100,7 @@ def side_of_baseline(evalfile: Path, store: Store, name: str, span: Span | None 
         cells.append(_make_cell(one, store, record, read))
     notes = [baseline.because[-1]] if baseline.because else []
     if missing:
-        notes.append(
-            f"the store here has not the items of {missing} of its {count_of(len(cells), 'result')}: not paired"
-        )
+        notes.append(f"{missing} of {count_of(len(cells), 'result')} not paired: their items are not in this store")
     advice = "`evalmake baseline show` tells what it holds"
     return Side(f"{PREFIX}:{name}", tuple(cells), tuple(notes), advice)
 

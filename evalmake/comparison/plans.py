@@ -46,13 +46,12 @@ def side_of_plan(workspace: Workspace, store: Store, path: Path) -> Side:
 def _make_cell(
     name: str, saved: SavedEvaluation, plan: SavedPlan, known: Evaluation | None, store: Store, read: ReadItems
 ) -> ComparedCell:
-    identity = _find_identity(saved, plan, store)
+    identity = _find_identity(saved, plan)
     head = store.history(saved.action)
     place = describe_place(known) if known else _find_place(name, head, store)
     seed = _find_seed(identity)
-    if head is None or head.success is None:
-        lack = f"{head.last}: {head.detail}" if head else "the store has no result of this definition"
-        return ComparedCell(name, place, seed, identity, lack=lack)
+    if head is None or head.success is None or head.rerun is not None:
+        return ComparedCell(name, place, seed, identity, lack=_describe_lack(head))
     result = _make_result(name, place, seed, head, known)
     return ComparedCell(
         name,
@@ -65,7 +64,15 @@ def _make_cell(
     )
 
 
-def _find_identity(saved: SavedEvaluation, plan: SavedPlan, store: Store) -> Identity:
+def _describe_lack(head: ActionHistory | None) -> str:
+    if head is None:
+        return "the store has no result of this definition"
+    if head.success is not None:
+        return "a rerun of it was wanted, and has not succeeded"
+    return f"{head.last}: {head.detail}"
+
+
+def _find_identity(saved: SavedEvaluation, plan: SavedPlan) -> Identity:
     """The parts as the plan has them; a plan of version 1 names none."""
     digests = {part: digest for part, digest in saved.parts.items() if part not in (REQUIRES, EXECUTION)}
     if plan.walks is None:

@@ -52,7 +52,7 @@ def contradict_attempts(records: Sequence[StoredRecord]) -> Iterator[str]:
         expected = f"{one.action.partition(':')[2][:12]}.{one.attempt}"
         if one.job != expected:
             yield f"{where}: its job is {one.job or 'none'}, and that of this attempt is {expected}"
-        started, finished = _read_time(one.started), _read_time(one.finished)
+        started, finished = read_time(one.started), read_time(one.finished)
         if started is None or finished is None:
             yield f"{where}: it has no times"
         elif finished < started:
@@ -90,7 +90,7 @@ def _contradict_previous(record: StoredRecord, before: StoredRecord | None) -> s
 def _contradict_order(ones: Sequence[ActionResult]) -> Iterator[str]:
     """One action has one attempt at a time."""
     for before, one in pairwise(ones):
-        ended, began = _read_time(before.finished), _read_time(one.started)
+        ended, began = read_time(before.finished), read_time(one.started)
         if ended is not None and began is not None and began + _CLOCK < ended:
             yield f"attempt {one.attempt} of {one.action[:_SHORT]} began before attempt {before.attempt} ended"
 
@@ -103,7 +103,8 @@ def _group(records: Sequence[StoredRecord]) -> Mapping[str, dict[int, StoredReco
     return found
 
 
-def _read_time(text: str) -> datetime | None:
+def read_time(text: str) -> datetime | None:
+    """A moment with its zone; None for any other text."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

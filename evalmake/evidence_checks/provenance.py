@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from evalmake.evidence_checks.attempts import read_time
 from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.records import ProvedEvaluation
@@ -61,7 +62,8 @@ def _contradict(
     if attempt:
         yield from _contradict_attempt(attempt, record, before)
     started = str(build.get("started") or "")
-    if started and datetime.fromisoformat(record.finished) + _CLOCK < datetime.fromisoformat(started):
+    ended, begun = read_time(record.finished), read_time(started)
+    if ended and begun and ended + _CLOCK < begun:
         yield f"it ended before its build began, at {started}"
 
 

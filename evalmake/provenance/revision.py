@@ -73,7 +73,7 @@ def list_revisions(inside: Path) -> list[str]:
     """The names of local branches and tags; empty where git tells none."""
     git = Git(inside, time.monotonic() + 5.0)
     try:
-        return git.read("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").split("\n")
+        return git.read("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").splitlines()
     except GitFailed:
         return []
 

@@ -79,20 +79,30 @@ class Joined:
 Node = Literal | Field | Values | Call | Comparison | Not | Joined
 
 
+def list_nodes(node: Node) -> Iterator[Node]:
+    """An expression and every part of it, in the order of the text."""
+    yield node
+    inner: tuple[Node, ...] = ()
+    match node:
+        case Call():
+            inner = (node.argument,)
+        case Comparison():
+            inner = (node.left, node.right)
+        case Not():
+            inner = (node.operand,)
+        case Joined():
+            inner = node.operands
+        case Literal() | Field() | Values():
+            pass
+    for one in inner:
+        yield from list_nodes(one)
+
+
 def list_fields(node: Node) -> Iterator[Field]:
     """Every field of an expression, in the order of the text."""
-    match node:
-        case Field():
-            yield node
-        case Call():
-            yield from list_fields(node.argument)
-        case Comparison():
-            yield from list_fields(node.left)
-            yield from list_fields(node.right)
-        case Not():
-            yield from list_fields(node.operand)
-        case Joined():
-            for operand in node.operands:
-                yield from list_fields(operand)
-        case Literal() | Values():
-            pass
+    return (one for one in list_nodes(node) if isinstance(one, Field))
+
+
+def list_patterns(node: Node) -> Iterator[Node]:
+    """Every pattern of an expression, in the order of the text."""
+    return (one.right for one in list_nodes(node) if isinstance(one, Comparison) and one.operator == "matches")

@@ -8,9 +8,15 @@ from contextvars import ContextVar
 from pathlib import Path
 
 _given: ContextVar[tuple[str, ...]] = ContextVar("given", default=())
-_COMMANDS = ("accept", "audit", "cancel", "history", "list", "logs", "outputs", "pin", "results", "show", "why")
+_COMMANDS = (
+    *("accept", "audit", "cancel", "compare", "history", "list", "logs", "outputs", "pin", "results", "show", "why"),
+    *("baseline set", "baseline show", "baseline update"),
+)
+_ALONE = ("status", "verify", "clean")
+"""Those that read an Evalfile where nothing stands behind them."""
 _SUGGESTED = re.compile(
-    rf"((?:`|: )evalmake(?: (?:{'|'.join(_COMMANDS)})\b| (?:status|verify|clean)(?=`)|(?=`)|(?= -[nB]\b)))(?! -[fC] )"
+    rf"((?:`|: )evalmake(?: (?:{'|'.join(_COMMANDS)})\b| (?:{'|'.join(_ALONE)})(?=`)|(?=`)|(?= -[nB]\b| --plan )))"
+    r"(?! -[fC] )"
 )
 
 

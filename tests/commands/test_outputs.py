@@ -54,6 +54,20 @@ def test_outputs_are_listed_and_copied(project: Project) -> None:
     assert project.run("outputs", "e", "--copy", "out").stdout.splitlines()[-1].startswith("0 files copied to out, ")
 
 
+def test_several_attempts_of_a_target_are_all_shown(project: Project) -> None:
+    """Attempts that are named by the ids of their jobs stand apart, listed and copied."""
+    ran(project)
+    project.run("-B", "e/1")
+    jobs = [one["job"] for one in json.loads(project.run("history", "e/1", "--json").stdout)]
+    said = project.run("outputs", *jobs, "--copy", "out").stdout
+    assert "attempt 1, succeeded" in said
+    assert "attempt 2, succeeded" in said
+    copied = sorted(
+        path.parent.relative_to(project.root / "out").as_posix() for path in project.root.glob("out/**/log")
+    )
+    assert copied == sorted(["e/1", jobs[1]])
+
+
 def test_outputs_are_json_for_programs(project: Project) -> None:
     """A list with an object for each target, whose outputs have name, size and digest, and their path if copied."""
     ran(project)

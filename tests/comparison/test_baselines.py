@@ -89,11 +89,11 @@ def test_without_its_items_a_baseline_is_not_paired(compared: Project) -> None:
     found = compare(compared, "main", "grid/good", status=1)
     [one] = found["benchmarks"]
     assert (one["paired"], one["test"], one["difference"]) == (False, "Newcombe", pytest.approx(paired["difference"]))
-    assert one["note"] == "the store here has not the items of the baseline"
+    assert one["note"] == "the items of the baseline are not in this store"
     assert [change["path"] for change in found["differences"]] == ["model"]
     said = compared.run("compare", "main", "grid/good", status=1).stdout
     assert "A: as reported by the baseline" in said
-    assert "the store here has not the items of 1 of its 1 result" in said
+    assert "1 of 1 result not paired: their items are not in this store" in said
     assert "not paired, by Newcombe" in said
 
 
@@ -154,7 +154,7 @@ def test_what_cannot_be_a_baseline_is_refused(compared: Project) -> None:
     text = (compared.root / "Evalfile").read_text()
     compared.write("Evalfile", f"{text}eval unrun from grid {{ limit = 5 }}\n")
     said = compared.run("baseline", "set", "new", "unrun", status=2).stderr
-    assert "3 evaluations of 3 have no result" in said
+    assert "3 of 3 evaluations lack a result" in said
     assert "unrun/good: it has not run" in said
     assert "no target is named `grod`" in compared.run("baseline", "set", "new", "grod", status=2).stderr
     assert "write `evalmake baseline set NAME" in compared.run("baseline", "forget", "main", status=2).stderr

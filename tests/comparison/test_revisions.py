@@ -14,6 +14,21 @@ from evalmake.provenance.revision import RevisionError, extract_revision
 from tests.support.git_repositories import commit, git
 from tests.support.projects import Project
 
+COUNTED = """\
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+
+benchmark b {
+    harness = command
+    run     = "sh ../../../job.sh"
+}
+
+eval e {
+    model     = m
+    benchmark = b
+    seed      in 1..2
+}
+"""
+
 
 def compare(compared: Project, *words: str, status: int = 0) -> dict[str, Any]:
     """What `compare` says as JSON."""
@@ -110,6 +125,26 @@ def test_a_revision_without_this_evalfile(tracked: Project) -> None:
 def test_no_repository(compared: Project) -> None:
     """Without a repository there are no revisions, and it is said."""
     assert "is in no git repository" in compared.run("compare", "main:", "grid", status=2).stderr
+
+
+def test_a_repository_without_commits(compared: Project) -> None:
+    """What it lacks is said, and no list without names."""
+    git(compared.root, "init", "-q")
+    said = compared.run("compare", "main:", "grid", status=2).stderr
+    assert "`main` is no branch, tag or commit" in said
+    assert "there are" not in said
+
+
+def test_a_result_of_a_plan_that_is_to_run_again_does_not_count(project: Project) -> None:
+    """A rerun that was wanted and failed leaves a plan without the result, as it leaves every other side."""
+    project.write("Evalfile", COUNTED)
+    project.write("job.sh", "echo '{\"accuracy\": 0.5}' > $EVALMAKE_OUT/scores.json\n")
+    project.run("e", "-s")
+    project.run("-n", "-o", "plan.json", "e")
+    project.write("job.sh", "exit 1\n")
+    project.run("-B", "e/1", status=2)
+    said = project.run("compare", "plan.json", "e/2", status=None)
+    assert "a rerun of it was wanted, and has not succeeded" in said.stdout + said.stderr
 
 
 def test_what_a_repository_names_does_not_run(tracked: Project, tmp_path: Path) -> None:

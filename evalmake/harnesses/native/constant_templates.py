@@ -21,8 +21,10 @@ def refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
     mistakes = []
     shared = ("system", "rubric", "prompt") if _asks_otherwise(task) else ("system", "rubric")
     asked = () if task.messages or (task.answer and not task.prompt.parts) else ("prompt",)
-    for key in (*asked, *MEDIA_KEYS, "answer", "target", "choices", "weight", "limit_by", "system", "rubric"):
+    for key in (*asked, *MEDIA_KEYS, "answer", "target", "choices", "weight", "limit_by", "tags", "system", "rubric"):
         template = getattr(task, key)
+        if key == "tags":  # all of them together: one that is the same for all may stand beside others
+            template = next(iter(task.tags), None) if not any(one.fields for one in task.tags) else None
         for record in first if isinstance(template, Template) and not template.fields else ():
             if key in shared and not find_doubled_fields(template, record.data):
                 continue

@@ -49,5 +49,6 @@ def _note(build: Build, task: Task) -> None:
             f"{name} was cancelled by `evalmake cancel`",
             task.node.evaluation.span,
             help=["the same command runs it"],
+            subject=name,
         )
     )

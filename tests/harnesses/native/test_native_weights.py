@@ -41,6 +41,7 @@ def test_a_sample_without_tags_has_no_such_field(native: Native) -> None:
         ({"weight": "{w}"}, {}, "the record has no field 'w'; it has q, a"),
         ({"weight": "2"}, {}, "no field of the record is in the weight '2'; the record has q, a"),
         ({"tags": "{t}"}, {}, "the record has no field 't'; it has q, a"),
+        ({"tags": "q"}, {}, "no field of the record is in the tags 'q'; the record has q, a"),
         ({"tags": "{t}"}, {"t": {"a": 1}}, "a tag is an object, and a tag is a text"),
         ({"tags": "{t}"}, {"t": [["a"]]}, "a tag is a list, and a tag is a text"),
         ({"tags": "{t}"}, {"t": "x" * 101}, f"the tag '{'x' * 40}' is longer than 100 characters"),
