@@ -21,7 +21,7 @@ _JOB_ID = re.compile(r"[0-9a-f]{12}\.s?[0-9a-f]+")
 
 @dataclass(slots=True)
 class JobSelection:
-    """A workspace, and what is chosen of it: targets, jobs in its journal, and those that ended. Or all of it."""
+    """What a command is about: some targets and jobs of a workspace, running or ended, or all of it."""
 
     workspace: Workspace
     words: list[str] = field(default_factory=list)

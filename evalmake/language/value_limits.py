@@ -62,9 +62,9 @@ _SPELLINGS: tuple[tuple[str, tuple[type, ...], Callable[[str, Span], Value]], ..
 
 
 def read_like(example: Value, text: str, span: Span) -> Value:
-    """A text as a value of the type of another, as an Evalfile would write it; ValueError if it is none.
+    """Read a text as a value of the type of `example`; ValueError if it cannot be one.
 
-    Any other value than a number, a duration, a size, `true` or `false` is an example of a text.
+    Numbers, durations, sizes, `true` and `false` are written as in an Evalfile; every other example asks for a text.
     """
     if not isinstance(example, bool | int | float | Duration | Size):
         return text

@@ -13,9 +13,9 @@ from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.plan import Plan
 
 REQUIRES = "requires"
-"""The part of an evaluation that is not of its action: what is demanded of a result, and the gates."""
+"""The part of an evaluation that runs nothing: its gates, and what else is demanded of a result."""
 EXECUTION = "execution"
-"""The other one: the executors that run it and its servers, and how its models are reached."""
+"""The part that says where it runs: the executors of it and of its servers, and how its models are reached."""
 
 
 @dataclass(frozen=True, slots=True)

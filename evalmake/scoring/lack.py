@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What is known of an evaluation without a result that counts; what stands here is that it never ran."""
+    """Why an evaluation has no result that counts; by default, because it never ran."""
 
     kind: str = "never-run"  # or failed, cancelled, fell-short, rerun
     reason: str = "it has not run"  # one line

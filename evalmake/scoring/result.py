@@ -41,7 +41,7 @@ class Result:
     facts: Mapping[str, str] = field(default_factory=dict)  # texts of its record
     seeds: tuple[int, int] = (1, 1)  # of its cell: how many have a result, of how many
     kind: MetricKind = UNKNOWN_KIND  # scale and direction of the headline metric
-    tag: str = ""  # if only its samples with this tag are told; empty for all of them
+    tag: str = ""  # of the samples that count here; empty if all do
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""

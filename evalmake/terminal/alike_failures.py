@@ -30,7 +30,7 @@ def fold_failed_evaluations(problems: Iterable[Diagnostic], order: Iterable[str]
 
 
 def _fold(members: Sequence[Diagnostic]) -> Diagnostic:
-    """The first, with how many more there are, and their names."""
+    """Make one error of several: the first, the number of the others and their names."""
     first, others = members[0], [one.subject for one in members[1:]]
     more = f"{len(others)} more evaluation{'s' * (len(others) != 1)}"
     rest = first.message.removeprefix(first.subject)
