@@ -246,6 +246,14 @@ class MustAskJudge(Protocol):
 
 
 @runtime_checkable
+class SetsJudgeParameters(Protocol):
+    """A harness that sends request parameters of its own to its judge; `evalmake show` tells them."""
+
+    def judge_parameters(self, benchmark: Declaration, judge: Declaration, /) -> Mapping[str, Any]:
+        """Values by name; those of the judge's own declaration beat them."""
+
+
+@runtime_checkable
 class ReadsHub(Protocol):
     """A harness that reads data sets of the Hugging Face Hub: evalmake downloads them, as `benchmark.fetched`."""
 

@@ -40,6 +40,7 @@ from evalmake.preflight.reports import (
 )
 from evalmake.preflight.secrets import check_secrets
 from evalmake.preflight.servers import check_servers
+from evalmake.preflight.system_messages import check_system_messages, note_replaced_system_messages
 
 GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_report_paths,  # no report overwrites an input or another report
@@ -59,6 +60,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_cells,  # the benchmark fits the model, parameters and gates, as its harness says
     check_parameter_names,  # no request parameter is misspelt
     check_parameter_values,  # common request parameters have values that the API has
+    check_system_messages,  # no benchmark replaces a system message of its own
     check_interceptors,  # interceptors exist and accept their settings
 )
 
@@ -74,6 +76,7 @@ BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_hub_datasets,  # data sets of the hub are pinned
     check_data_files,  # local data files can be read, and fit the prompt, as their harness says
     note_unknown_parameters,  # request parameters that evalmake does not know are told
+    note_replaced_system_messages,  # a system message that an adapter replaces is told
     check_gpus,  # no evaluation needs more GPUs than there are
     check_secrets,  # every secret has a value
 )

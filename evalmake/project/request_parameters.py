@@ -7,12 +7,13 @@ because the gateway acts last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evalmake.language.source import Span
 from evalmake.project.adapter import merge_adapters
+from evalmake.project.declarations import Declaration
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
 from evalmake.project.schema import fill_templates
@@ -51,9 +52,27 @@ class SentParameter:
 
 def list_sent_parameters(cell: Evaluation) -> list[SentParameter]:
     """The parameters of a cell's requests, in order of name; `none` takes a parameter away."""
-    drop, rename = _dropped_and_renamed(cell)
+    return _settle(_list_declared(cell), *_dropped_and_renamed(cell))
+
+
+def list_sent_by_harness(model: Declaration, harness: str, defaults: Mapping[str, Any]) -> list[SentParameter]:
+    """The parameters of a harness's own requests to a judge or an embedder, whose declaration has the last word.
+
+    `defaults` are what the harness sends where the declaration says nothing else.
+    """
+    owner, block = f"model {model.name}", model.block
+    declared = [DeclaredParameter(name, value, harness, "params", None, "") for name, value in defaults.items()]
+    declared += _list_of(owner, "params", block.params, model.fields)
+    declared += _list_of(owner, "adapter.params", block.adapter.params, model.fields)
+    return _settle(declared, dict.fromkeys(block.adapter.drop or (), owner), block.adapter.rename or {})
+
+
+def _settle(
+    written: Iterable[DeclaredParameter], drop: Mapping[str, str], rename: Mapping[str, str]
+) -> list[SentParameter]:
+    """What is sent of parameters of which a later one beats an earlier one."""
     declared: dict[str, list[DeclaredParameter]] = {}
-    for one in _list_declared(cell):
+    for one in written:
         name = one.name if one.key == "adapter.params" else rename.get(one.name, one.name)
         declared.setdefault(name, []).append(one)
     found = []

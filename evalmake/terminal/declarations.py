@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
@@ -15,12 +15,13 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
+from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
-from evalmake.project.request_parameters import SentParameter, list_sent_parameters
 from evalmake.project.targets import match_cells
 from evalmake.project.unasked_models import NO_MODEL
 from evalmake.scoring.numbers import format_given
 from evalmake.terminal.display_path import display_path
+from evalmake.terminal.sent_requests import Row, list_requests
 from evalmake.workspace import Workspace
 
 KINDS = ("model", "deployment", "benchmark", "executor", "report")
@@ -33,7 +34,7 @@ def render_declaration(workspace: Workspace, target: str, as_json: bool) -> str:
     project = workspace.project
     cells = match_cells(target, (cell for group in workspace.cells.values() for cell in group))
     if cells and ("/" in target or cells[1:] or _is_single_cell(project, target)):
-        return "\n\n".join(_render_cell(project, cell, as_json) for cell in cells)
+        return "\n\n".join(_render_cell(project, workspace.plugins, cell, as_json) for cell in cells)
     texts = list(_render_named(project, target, as_json))
     if not texts:
         raise _unknown_target(workspace, target)
@@ -81,7 +82,7 @@ def _render_matrix(declaration: EvalDeclaration) -> str:
     return "".join(f"\n    {text:<{width}}  {span.location}" for text, span in rows)
 
 
-def _render_cell(project: Project, cell: Evaluation, as_json: bool) -> str:
+def _render_cell(project: Project, plugins: PluginRegistry, cell: Evaluation, as_json: bool) -> str:
     """A cell's own values, what its requests hold, then its model, its deployment and its benchmark."""
     unasked = cell.benchmark.unasked
     asked = f"model {cell.model.name}"
@@ -95,59 +96,10 @@ def _render_cell(project: Project, cell: Evaluation, as_json: bool) -> str:
     declaration = cell.variant.eval
     own = _render_fields(title, cell.variant.fields, cell.span.location, declaration.doc, as_json)
     parts = [own if as_json or declaration.axes else own + _render_matrix(declaration)]
-    if not unasked:
-        rows = _list_request_rows(project, cell)
-        parts.append(_render_rows(f"requests of {cell.name}", rows, cell.span.location, "", as_json))
+    for sent in list_requests(project, plugins, cell):
+        parts.append(_render_rows(sent.title, sent.rows, cell.span.location, "", as_json))
     parts += [_render_fields(name, each.fields, each.span.location, "", as_json) for name, each in declared]
     return "\n".join(parts)
-
-
-class _Row(NamedTuple):
-    """A value: its name, its text, where it is written, and what else is to say of it."""
-
-    key: str
-    value: str
-    place: str
-    note: str
-
-
-def _list_request_rows(project: Project, cell: Evaluation) -> list[_Row]:
-    """What evalmake sends with each request of a cell: model, system message and parameters, each with its origin."""
-    model = cell.model
-    deployment = project.deployments.get(model.block.deployment)
-    name = model.block.name or (deployment.block.served_name if deployment else None) or model.block.deployment
-    at = model.fields.spans.get(("name",)) or model.fields.spans["deployment",]
-    rows = [_Row("model", format_value(name), at.value.location, f"model {model.name}")]
-    rows += _find_system_message(cell)
-    sent = list_sent_parameters(cell)
-    if not any(one.name == "seed" for one in sent):
-        rows.append(_Row("seed", str(cell.seed), "", "default"))
-    return rows + [_describe_parameter(one) for one in sent]
-
-
-def _find_system_message(cell: Evaluation) -> list[_Row]:
-    """The system message of the adapter that has the last word, if one has any."""
-    owners = (
-        (f"eval {cell.eval}", cell.variant.block, cell.variant.fields),
-        (f"benchmark {cell.benchmark.name}", cell.benchmark.block, cell.benchmark.fields),
-        (f"model {cell.model.name}", cell.model.block, cell.model.fields),
-    )
-    for owner, block, fields in owners:
-        if (text := block.adapter.system) is not None:
-            at = fields.spans.get(("adapter", "system")) or fields.spans["adapter",]
-            return [_Row("system", format_value(text), at.value.location, f"adapter of {owner}")]
-    return []
-
-
-def _describe_parameter(sent: SentParameter) -> _Row:
-    winner = sent.winner
-    note = winner.owner if winner.key == "params" else f"adapter of {winner.owner}"
-    others = [f"{format_value(one.value)} of {one.owner}" for one in sent.overruled if one.value != winner.value]
-    note += f", over {' and '.join(others)}" if others else ""
-    place = winner.span.location if winner.span else ""
-    if sent.dropped_by:
-        return _Row(sent.name, "(dropped)", place, f"{note}, by the adapter of {sent.dropped_by}")
-    return _Row(sent.name, format_value(sent.value), place, note)
 
 
 def _render_fields(title: str, fields: Fields, place: str, doc: str, as_json: bool) -> str:
@@ -160,11 +112,11 @@ def _render_fields(title: str, fields: Fields, place: str, doc: str, as_json: bo
         for step in path[1:]:
             value = value[step] if isinstance(value, dict) else value
         text = _render_value(value, written.value)
-        rows.append(_Row(".".join(path), text, written.value.location, written.origin))
+        rows.append(Row(".".join(path), text, written.value.location, written.origin))
     return _render_rows(title, rows, place, doc, as_json)
 
 
-def _render_rows(title: str, rows: Sequence[_Row], place: str, doc: str, as_json: bool) -> str:
+def _render_rows(title: str, rows: Sequence[Row], place: str, doc: str, as_json: bool) -> str:
     if as_json:
         values = {row.key: {"value": row.value, "at": row.place, "origin": row.note} for row in rows}
         return json.dumps({"name": title, "at": place, "values": values}, ensure_ascii=False)

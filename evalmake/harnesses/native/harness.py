@@ -259,6 +259,14 @@ class NativeHarness:
             return (*checked, *(name for name in scorer if name not in ("python", "judge")))
         return checked if scorer in ("python", "judge") or is_template(scorer) else (*checked, "accuracy", "f1")
 
+    @staticmethod
+    def judge_parameters(benchmark: Declaration, judge: Declaration) -> dict[str, Any]:
+        """Those of the requests for a verdict."""
+        from evalmake.harnesses.native.judge import find_parameters
+
+        assert isinstance(benchmark.settings, NativeHarness.Settings)
+        return find_parameters(benchmark.settings.judge_format or "text", judge.block.api)
+
     def command(self, evaluation: Evaluation) -> Command:
         """Build `python -m evalmake.harnesses.native task.json`, with the data files."""
         inputs: dict[str, Path] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ _FORMATS = {
         },
     ),
 }
+_PARAMETERS: Mapping[str, Any] = {"temperature": 0}
 _REFUSED = (400, 415, 422, 501)
 """The statuses by which an endpoint says that it does not know a field of the request."""
 
@@ -73,7 +74,7 @@ class Judge:
     def __init__(self, client: Client, format: str) -> None:
         self.client = client
         self.format = _FORMATS[format]
-        self.fields = self.format.request if client.endpoint.api != "completions" else {}
+        self.fields = _find_fields(format, client.endpoint.api)
         self.tokens_in = self.tokens_out = 0
 
     @property
@@ -134,9 +135,19 @@ class Judge:
         return reply
 
 
+def find_parameters(format: str, api: str) -> dict[str, Any]:
+    """The request parameters of a judge that declares none."""
+    return {**_PARAMETERS, **_find_fields(format, api)}
+
+
+def _find_fields(format: str, api: str) -> dict[str, Any]:
+    """What makes an endpoint keep to a format."""
+    return _FORMATS[format].request if api != "completions" else {}
+
+
 def _build_body(endpoint: Endpoint, turns: list[dict[str, str]]) -> Body:
     """Build the request; the temperature is 0 unless the judge's parameters set it."""
-    params: dict[str, Any] = {"temperature": 0, **endpoint.params}
+    params: dict[str, Any] = {**_PARAMETERS, **endpoint.params}
     base = {"model": endpoint.name} | {name: value for name, value in params.items() if value is not None}
     if endpoint.api == "completions":
         return base | {"prompt": "\n\n".join(turn["content"] for turn in turns)}
