@@ -42,6 +42,7 @@ TOPICS = [
     "secrets",
     "scores-and-intervals",
     "comparing",
+    "costs",
     "harnesses",
     "native",
     "data",

@@ -104,6 +104,7 @@ class Model(Declaration):
         verify: bool | None = None,
         concurrency: int | None = None,
         rate: str | None = None,
+        price: Map | None = None,
         max_age: str | None = None,
         **unknown: Never,
     ) -> None:
@@ -121,6 +122,7 @@ class Model(Declaration):
             verify=verify,
             concurrency=concurrency,
             rate=rate,
+            price=price,
             max_age=max_age,
             **unknown,
         )
@@ -178,8 +180,16 @@ class Executor(Declaration):
 
     kind = "executor"
 
-    def __init__(self, *, backend: str, slots: int | None = None, env: Map | None = None, **settings: Value) -> None:
-        super().__init__(backend=backend, slots=slots, env=env, **settings)
+    def __init__(
+        self,
+        *,
+        backend: str,
+        slots: int | None = None,
+        env: Map | None = None,
+        price: Map | None = None,
+        **settings: Value,
+    ) -> None:
+        super().__init__(backend=backend, slots=slots, env=env, price=price, **settings)
 
 
 class Eval(Declaration):

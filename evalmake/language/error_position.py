@@ -17,7 +17,7 @@ CLOSERS = {"}": "{", "]": "[", ")": "("}
 
 _VALUE_TERMINALS = {
     *("STRING", "RAW", "NUMBER", "DURATION", "SIZE", "PERCENT", "DIGEST", "TRUE", "FALSE", "NONE"),
-    *("LSQB",),
+    *("MONEY", "PRICE", "TOKENS", "LSQB"),
 }
 _TERMINAL_NAMES = {
     "NAME": "a name",

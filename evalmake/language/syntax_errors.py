@@ -8,6 +8,7 @@ from functools import cache
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from evalmake.language.amount_mistakes import explain_amount
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic
 from evalmake.language.error_position import CLOSERS, KINDS, ErrorPosition, describe_expected_tokens
 from evalmake.language.malformed_examples import EXAMPLES
@@ -33,6 +34,7 @@ def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -
     """The error for `source`, with one diagnostic: the most specific that applies."""
     at = ErrorPosition.of(source, error)
     for mistake in (
+        explain_amount,
         _explain_range,
         _explain_foreign_comment,
         _explain_unterminated_text,

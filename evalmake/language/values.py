@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import NoReturn
 
+from evalmake.language.money import Money, Price, Tokens
+
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -178,6 +180,9 @@ Value = (
     | str
     | Duration
     | Size
+    | Money
+    | Price
+    | Tokens
     | Digest
     | Files
     | Folder
@@ -206,6 +211,12 @@ def describe_type(value: object) -> str:
             return "a duration"
         case Size():
             return "a size"
+        case Money():
+            return "an amount of money"
+        case Price():
+            return "a price"
+        case Tokens():
+            return "a number of tokens"
         case Digest():
             return "a digest"
         case Files():

@@ -50,7 +50,8 @@ def _describe_connection(block: Any) -> dict[str, Any]:
 
 def _describe_executor(executor: Declaration) -> dict[str, Any]:
     settings = _declared(executor.settings) if executor.settings else {}
-    return {"name": executor.name, **settings, **_declared(executor.block)}
+    block = {key: value for key, value in _declared(executor.block).items() if key != "price"}
+    return {"name": executor.name, **settings, **block}
 
 
 def _declared(block: Any) -> dict[str, Any]:

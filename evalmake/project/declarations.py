@@ -18,6 +18,7 @@ from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import MergedLayers, ParsedDeclaration
 from evalmake.project.key_types import Block, read_symbol
 from evalmake.project.plugin_registry import PluginRegistry
+from evalmake.project.prices import check_whole_price
 from evalmake.project.schema import KINDS, PLUGIN_KINDS
 from evalmake.project.shell_variables import refuse_shell_variables
 from evalmake.project.validation import report_unknown_key, validate
@@ -141,6 +142,7 @@ def check_declaration(
         _check_suffix(typed, fields, plugins, diagnostics, about)
     if kind == "model":
         _check_endpoint(typed, fields, parsed, diagnostics, about)
+        check_whole_price(typed, fields, diagnostics, about)
     comment = read_doc_comment(parsed.file, parsed.node.start)
     declaration = Declaration(kind, name, typed, settings, fields, parsed.span, comment, parsed)
     if kind == "benchmark":

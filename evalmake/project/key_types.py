@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from evalmake.language.money import Money, Price, Tokens
 from evalmake.language.values import Digest, Duration, Files, Folder, SecretRef, Size, Symbol, Template
 from evalmake.project.column_groups import read_groups, read_sections, refuse_weights
+from evalmake.project.prices import check_budget, check_machine_price, check_model_price
 
 
 class Block(BaseModel):
@@ -127,7 +129,7 @@ def _check_argument(value: object) -> object:
 
 def _check_parameter(value: object) -> object:
     """Check a request parameter: any value that JSON has."""
-    if isinstance(value, Duration | Size | Digest | Files):
+    if isinstance(value, Duration | Size | Money | Price | Tokens | Digest | Files):
         raise PydanticCustomError("not_json", "no JSON")
     for item in _items_of(value):
         _check_parameter(item)
@@ -228,6 +230,9 @@ LoggedExchanges = Annotated[Any, BeforeValidator(_check_logged)]
 ModelName = Annotated[Word, Reference("model")]
 ExecutorName = Annotated[Word, Reference("executor")]
 Weights = Annotated[str | Files | None, BeforeValidator(_check_weights)]
+ModelPrice = Annotated[Any, BeforeValidator(check_model_price)]
+MachinePrice = Annotated[Any, BeforeValidator(check_machine_price)]
+Budget = Annotated[Any, BeforeValidator(check_budget)]
 SigningKeys = Annotated[Any, BeforeValidator(_to_signing_keys)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]
 Parameters = dict[str, Annotated[Any, BeforeValidator(_check_parameter)]]

@@ -20,7 +20,9 @@ from evalmake.project.key_types import (
     Environment,
     ExecutorName,
     FolderName,
+    MachinePrice,
     ModelName,
+    ModelPrice,
     Natural,
     Parameters,
     PlainGroups,
@@ -109,6 +111,13 @@ class Executor(Block):
     slots: Count | None = define_key(None, "How many jobs of one build run at the same time.", "8", unset="no limit")
     env: Environment = define_key(
         {}, "Environment variables of every job.", '{ HF_TOKEN = secret("HF_TOKEN") }', type=_ENVIRONMENT
+    )
+    price: MachinePrice = define_key(
+        {},
+        "What its machines cost: an hour of one GPU, or of a machine of a shape. A change of it runs nothing again.",
+        "{ gpu = $2.50/h }",
+        type="map of prices",
+        unset="unknown",
     )
 
 
@@ -222,6 +231,14 @@ class Model(Block):
     )
     rate: Rate | None = define_key(
         None, "How many requests the model gets per second, minute, hour or day.", '"60/m"', unset="no limit"
+    )
+    price: ModelPrice = define_key(
+        {},
+        "What a million tokens cost: `in`, `out`, `cached` (else as `in`) and `reasoning` (else as `out`)."
+        " A change of it runs nothing again.",
+        "{ in = $0.15/Mtok, out = $0.60/Mtok }",
+        type="map of prices",
+        unset="unknown",
     )
     max_age: Duration | None = define_key(
         None, "How old a result may be before it is stale, for hosted models that change.", "30d", unset="any age"

@@ -14,6 +14,7 @@ from evalmake.language.values import NAME, Symbol, describe_type, format_value
 from evalmake.project.fields import Fields
 from evalmake.project.file_lists import BadList, join_lists
 from evalmake.project.foreign_keys import find_own_name, find_own_word, suggest_form
+from evalmake.project.prices import PriceMistake
 from evalmake.project.schema import KINDS
 from evalmake.project.value_help import suggest_value
 
@@ -172,6 +173,8 @@ def _report_error(
             about=about,
             help=[f"write `{value}`"],
         )
+    elif isinstance(mistake := item.get("ctx", {}).get("error"), PriceMistake):
+        _report_price(mistake, place, at, fields, diagnostics, about)
     elif unit := _likely_unit(item, value):
         diagnostics.error(
             "missing-unit",
@@ -182,6 +185,15 @@ def _report_error(
         )
     else:
         _report_wrong_type(item, key, at, diagnostics, about)
+
+
+def _report_price(
+    mistake: PriceMistake, place: tuple[str, ...], at: Span, fields: Fields, diagnostics: Diagnostics, about: str
+) -> None:
+    """Report a mistake in a price or a budget, at its entry of the map."""
+    if spans := fields.spans.get((*place, mistake.entry)):
+        at = spans.key if mistake.code == "unknown-key" else spans.value
+    diagnostics.error(mistake.code, str(mistake), at, about=about, help=mistake.help)
 
 
 def _suggest_copies(value: object) -> list[str]:

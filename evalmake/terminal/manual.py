@@ -13,7 +13,7 @@ from evalmake.project import key_reference
 
 _ORDER = (
     *("tutorial", "migrating-from-nemo-evaluator", "language", "keys", "targets-and-overrides"),
-    *("results", "scores-and-intervals", "comparing", "catalog", "pins", "secrets", "ci", "python-api"),
+    *("results", "scores-and-intervals", "comparing", "costs", "catalog", "pins", "secrets", "ci", "python-api"),
     *("executors", "process", "docker", "slurm", "lepton", "deployments", "watch"),
     *("harnesses", "native", "data", "command", "lm-eval", "inspect", "nemo", "ragas", "retrieval"),
     *("gateway-and-cache", "store"),

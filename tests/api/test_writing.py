@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import evalmake
 from evalmake.api.declarations import Eval
 from evalmake.api.evalfile_writer import write_evalfile
+from evalmake.language.money import Price
 from evalmake.language.values import NAME, Duration, SecretRef, Size
 from evalmake.plugins import InstalledPlugins
 from evalmake.project.loader import load_project
@@ -75,9 +76,10 @@ def test_a_text_has_the_type_of_its_key(tmp_path: Path) -> None:
             api="completions",
             name="completions",
             adapter={"system_mode": "append", "system": "append", "timeout": "1h30m"},
+            price={"in": "$0.15/Mtok", "out": "0.60USD/Mtok"},
         ),
         confidence="95%",
-        executor=evalmake.Executor(backend="process", slots=3),
+        executor=evalmake.Executor(backend="process", slots=3, price={"gpu": "$2.50/h"}),
         timeout="2h",
     )
     (deployment,), (model,) = project.deployments.values(), project.models.values()
@@ -87,6 +89,8 @@ def test_a_text_has_the_type_of_its_key(tmp_path: Path) -> None:
     assert (model.block.api, model.block.name) == ("completions", "completions")
     assert model.block.adapter.system_mode == model.block.adapter.system == "append"
     assert model.block.adapter.timeout == Duration(5400.0)
+    assert model.block.price == {"in": Price(0.15, "USD", "Mtok"), "out": Price(0.6, "USD", "Mtok")}
+    assert project.executors["process"].block.price == {"gpu": Price(2.5, "USD", "h")}
     assert project.executors["process"].block.slots == 3
 
 
