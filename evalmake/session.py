@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +77,8 @@ class BuildOutcome:
     interrupted: bool = False
     detached: int = 0
     withdrawn: int = 0
+    usages: list[Mapping[str, float]] = field(default_factory=list)
+    """What each attempt used that ended in this build, also of those that failed."""
     estimate: dict[str, ActionHistory] = field(default_factory=dict)
     signed_by: tuple[str, ...] = ()
     """The ids of the keys that have signed the plan: the one that was saved, or the one that was followed."""
@@ -88,7 +90,7 @@ class BuildOutcome:
         self.ran = frozenset(result.succeeded)
         self.problems += result.problems
         self.interrupted, self.detached = result.interrupted, len(result.detached)
-        self.withdrawn = result.withdrawn
+        self.withdrawn, self.usages = result.withdrawn, result.usages
         self.status = INTERRUPTED if result.interrupted else FAILED if result.failed or result.cancelled else OK
 
 

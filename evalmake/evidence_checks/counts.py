@@ -27,6 +27,7 @@ from evalmake.provenance.build import BUILD
 from evalmake.result_verification import read_again
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_outcome import add_sample_counts, add_usage
+from evalmake.scoring.cost import COST, GPU_SECONDS_ON
 from evalmake.scoring.numbers import is_nearly_equal
 from evalmake.scoring.result import SECONDS_ON
 from evalmake.scoring.sample_counts import SAME_ID, SAMPLES, WEIGHTED, SampleCounts
@@ -40,6 +41,8 @@ _OWN_FACTS = (MODEL, BENCHMARK, USER, HOST, EVALFILE, "earlier_metric")
 _NUMBERS = ("value", "stderr", "low", "high", "reported")
 _COUNTS = ("scored", "unscored", "clusters")
 _OF_SAMPLES = ("tokens_in", "tokens_out", "errors", "truncated")
+_OF_MACHINES = (SECONDS_ON, GPU_SECONDS_ON, COST)
+"""What no output tells: how long machines were had, and what all cost."""
 _WITHOUT_TEXTS = ("samples", SAME_ID, WEIGHTED)
 """Counts of samples that need no text of them."""
 
@@ -166,8 +169,8 @@ def _is_usage_of_samples(outcome: Outcome, recounted: Outcome, folder: EvidenceF
 def _compare_usage(record: ActionResult, outcome: Outcome, is_whole: bool, found: _Found) -> Iterator[str]:
     for name in sorted({*record.usage, *outcome.usage}):
         mine, theirs = record.usage.get(name), outcome.usage.get(name)
-        if theirs is None and (name.startswith(SECONDS_ON) or not is_whole):
-            found.unknown.add(f"`{name}`" if name.startswith(SECONDS_ON) else "counts of texts that are left out")
+        if theirs is None and (name.startswith(_OF_MACHINES) or not is_whole):
+            found.unknown.add(f"`{name}`" if name.startswith(_OF_MACHINES) else "counts of texts that are left out")
         elif not _is_same(mine, theirs):
             yield f"its usage has {name} = {_show(mine)} on record, and {_show(theirs)} by its outputs"
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
+from evalmake.scoring.cost import read_cost
 from evalmake.scoring.notes import Note
 from evalmake.scoring.result_set import (
     GateResult,
@@ -145,4 +146,5 @@ def result_to_json(result: Result, results: ResultSet, notes: Sequence[Note]) ->
     flat["axes"] = dict(result.axes)
     flat["scores"] = [_fields_to_json(score) for score in results.estimate_scores(result)]
     flat["usage"] = dict(sorted(result.usage.items()))
+    flat |= {"cost": cost} if (cost := read_cost(result.usage)) else {}
     return flat

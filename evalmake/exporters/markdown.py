@@ -17,6 +17,7 @@ from evalmake.project.column_groups import GroupForm
 from evalmake.project.key_types import Block
 from evalmake.project.unasked_models import NO_MODEL
 from evalmake.scoring.comparisons import Difference, Test
+from evalmake.scoring.cost import add_costs, format_cost
 from evalmake.scoring.coverage import coverage_bounds
 from evalmake.scoring.group_average import find_group_columns
 from evalmake.scoring.intervals import Basis, is_binary
@@ -138,6 +139,7 @@ def _render_summary(results: ResultSet) -> str:
         parts.append(f"{met}, {unjudged} not judged" if unjudged else met)
     parts += _count_replies(found)
     parts += [f"{seconds / 3600:.3g} h on {shape}" for shape, seconds in machine_seconds(found).items()]
+    parts += [f"cost {format_cost(cost)}"] if (cost := add_costs(one.usage for one in distinct_runs(found))) else []
     days = sorted(result.started[:10] for result in found)
     if days:
         parts.append(f"run {' to '.join(dict.fromkeys((days[0], days[-1])))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalmake.language.diagnostic import Diagnostic, Severity
@@ -15,6 +16,7 @@ class BuildResult:
     failed: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)  # by `evalmake cancel` while the build ran
     problems: list[Diagnostic] = field(default_factory=list)
+    usages: list[Mapping[str, float]] = field(default_factory=list)  # of every attempt that ended, also failed ones
     interrupted: bool = False
     withdrawn: int = 0  # reruns that Ctrl-C took back: the results on record count again
     detached: list[str] = field(default_factory=list)  # those whose jobs go on without evalmake

@@ -146,6 +146,8 @@ class ServerLifecycle:
         """Check a starting server: it may be ready, lost or too slow. Its log must not fill the disk."""
         free_middle(self._find_log(server), self._largest_log)
         job = self._executor(server).poll(server.job_id)
+        if job.phase is Phase.QUEUED:
+            server.queued_until = time.time()
         if job.phase in (Phase.QUEUED, Phase.UNREACHABLE):
             server.starting_since = time.monotonic()  # the time to get ready has not begun
         elapsed = time.monotonic() - server.starting_since

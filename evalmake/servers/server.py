@@ -24,6 +24,7 @@ class Server:
     state: State = State.WANTED
     job_id: str = ""
     submitted_at: float = 0.0  # when its job was submitted, maybe by an earlier build; seconds since the epoch
+    queued_until: float = 0.0  # when it was last seen in a queue; seconds since the epoch
     starting_since: float = 0.0  # from here on `ready` counts; time in a queue does not
     address: ServerAddress = _NO_ADDRESS
     facts: Mapping[str, str] = field(default_factory=dict)  # what its executor says of where it runs
@@ -41,3 +42,8 @@ class Server:
     last_probe: float = 0.0
     last_notice: float = 0.0  # when people were last shown how far it is
     lent: bool = False  # jobs that an earlier build left behind use it, so this build must not stop it
+
+    @property
+    def runs_since(self) -> float:
+        """When its job left the queue, as far as is known; seconds since the epoch."""
+        return max(self.submitted_at, self.queued_until)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evalmake.planner.action import ActionResult
+from evalmake.scoring.cost import format_cost, is_cost_unsure, read_cost
 from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.result_set import SECONDS_ON
 from evalmake.store.origin import BENCHMARK, EVALFILE, HOST, MODEL, USER
@@ -46,6 +47,8 @@ def _describe(attempt: ActionResult, store: Path, evalfile: str) -> list[str]:
         parts.append(f"{tokens:,} tokens")
     machines = {kind.removeprefix(SECONDS_ON): took for kind, took in usage.items() if kind.startswith(SECONDS_ON)}
     parts += [f"{seconds / 3600:.2f} h on {shape}" for shape, seconds in machines.items()]
+    if cost := read_cost(usage):
+        parts.append(f"{'at least ' * is_cost_unsure(usage)}{format_cost(cost)}")
     if MODEL in facts:
         parts.append(f"{facts[MODEL]} on {facts[BENCHMARK]}")
     if USER in facts:

@@ -10,6 +10,7 @@ from typing import Any
 from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.requirements import Gate
+from evalmake.scoring.cost import add_costs, describe_usage, read_cost
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_given
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
@@ -109,6 +110,7 @@ def _render_summary(outcome: BuildOutcome) -> list[str]:
     lines = [text] if (text := _count_gates(outcome, met=True)) else []
     lines += [text] if (text := _count_evaluations(outcome)) else []
     lines += _render_machine_time(outcome)
+    lines += _render_cost(outcome)
     if outcome.withdrawn:
         lines.append(f"{_count_reruns(outcome.withdrawn)} withdrawn: the earlier results count again")
     elif outcome.interrupted:
@@ -143,6 +145,12 @@ def _render_machine_time(outcome: BuildOutcome) -> list[str]:
     return [", ".join(f"{render_duration(seconds)} on {shape}" for shape, seconds in hours)] if hours else []
 
 
+def _render_cost(outcome: BuildOutcome) -> list[str]:
+    """What the build cost with all its attempts, where something has a price."""
+    priced = any(read_cost(usage) for usage in outcome.usages)
+    return [f"cost {describe_usage(outcome.usages)}"] if priced else []
+
+
 def to_json(outcome: BuildOutcome) -> dict[str, Any]:
     """The end of a build for programs."""
     results = outcome.results
@@ -151,6 +159,7 @@ def to_json(outcome: BuildOutcome) -> dict[str, Any]:
         "status": outcome.status,
         "plan": outcome.plan.digest,
         "ran": sorted(outcome.ran),
+        **({"cost": cost} if (cost := add_costs(outcome.usages)) else {}),
         "results": [_result_to_json(result, results, notes[result.name]) for result in results.results]
         if results
         else [],

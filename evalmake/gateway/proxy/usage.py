@@ -127,6 +127,7 @@ class UsageRecord:
     def record_request(self, row: dict[str, object], reply: Mapping[str, Any] | None) -> None:
         """Record a request that is over: its row, with what the reply says was used."""
         self.counts["requests"] += 1
+        is_paid = not row.get("cached")
         self.statuses[str(row["status"])] += 1
         if row.get("cached"):
             self.counts["cached"] += 1
@@ -137,8 +138,18 @@ class UsageRecord:
             self.slowest = max(self.slowest, seconds)
             self.first_piece += first if isinstance(first, float) else seconds
         if reply is not None:
-            row |= self._add_reply(reply, row.get("one_token") is True)
+            used = self._add_reply(reply, row.get("one_token") is True)
+            if is_paid:
+                self._add_paid(used, row["status"] == 200 and "prompt" in row)
+            row |= used
         self.append_row("requests", row)
+
+    def _add_paid(self, used: Mapping[str, object], has_tokens: bool) -> None:
+        """Add the tokens of a reply that came from the model; note one that does not say how many it took."""
+        for name in _TOKEN_COUNTS:
+            if isinstance(amount := used.get(name), int):
+                self.counts[f"paid_{name}"] += amount
+        self.counts["uncounted"] += has_tokens and "tokens_in" not in used
 
     def _add_reply(self, reply: Mapping[str, Any], one_token: bool) -> dict[str, object]:
         """Add a reply to the sums; returns its part of the row."""

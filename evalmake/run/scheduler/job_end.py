@@ -146,6 +146,7 @@ class JobEnds:
         outputs: dict[str, Path | bytes] = {}
         outputs |= {build.secrets.redact_text(name): path for name, path in find_outputs(folder)}
         outcome = add_machine_time(outcome, task, facts, build.servers, build.job_builder)
+        build.result.usages.append(outcome.usage)
         facts = {**facts, **build.servers.facts(task.node.services)}
         if build.provenance is not None:  # last: a job may have written files of the same names
             outputs |= build.provenance.outputs(task, facts)
