@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from evalmake.language.money import Price
-from evalmake.planner.graph import Node
+from evalmake.planner.graph import Graph, Node
 from evalmake.project.prices import GPU
 from evalmake.project.project import Project
 from evalmake.project.references import find_further_models
 from evalmake.scoring.cost import Prices
 
 
-def find_prices(project: Project, node: Node) -> Prices:
+def find_prices(project: Project | Graph, node: Node) -> Prices:
     """The prices that the Evalfile declares now."""
     cell = node.evaluation
     asked = {} if cell.benchmark.unasked else {"model": cell.model}

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from evalmake.language.money import Money, Price, Tokens
 from evalmake.language.values import Digest, Duration, Files, Folder, SecretRef, Size, Symbol, Template
 from evalmake.project.column_groups import read_groups, read_sections, refuse_weights
-from evalmake.project.prices import check_budget, check_machine_price, check_model_price
+from evalmake.project.prices import check_machine_price, check_model_price
 
 
 class Block(BaseModel):
@@ -232,7 +232,6 @@ ExecutorName = Annotated[Word, Reference("executor")]
 Weights = Annotated[str | Files | None, BeforeValidator(_check_weights)]
 ModelPrice = Annotated[Any, BeforeValidator(check_model_price)]
 MachinePrice = Annotated[Any, BeforeValidator(check_machine_price)]
-Budget = Annotated[Any, BeforeValidator(check_budget)]
 SigningKeys = Annotated[Any, BeforeValidator(_to_signing_keys)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]
 Parameters = dict[str, Annotated[Any, BeforeValidator(_check_parameter)]]

@@ -1,4 +1,4 @@
-"""Prices in an Evalfile: what tokens of a model cost, and hours of GPUs and machines; and what a build may cost."""
+"""Prices in an Evalfile: what tokens of a model cost, and hours of GPUs and machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
-from evalmake.language.money import PER_HOUR, PER_TOKENS, Money, Price, Tokens
+from evalmake.language.money import PER_HOUR, PER_TOKENS, Money, Price
 from evalmake.language.values import describe_type, format_value
 from evalmake.project.fields import Fields
 
@@ -23,7 +23,7 @@ _UNITS = {PER_TOKENS: "a million tokens", PER_HOUR: "an hour"}
 
 
 class PriceMistake(ValueError):
-    """A mistake in a price or a budget, with the code of its diagnostic and the entry of the map that it is in."""
+    """A mistake in a price, with the code of its diagnostic and the entry of the map that it is in."""
 
     def __init__(self, code: str, said: str, help: str = "", entry: str = "") -> None:
         super().__init__(said)
@@ -82,26 +82,6 @@ def _read_prices(value: object, per: str, example: str) -> dict[str, Price]:
 def _complete(value: object, per: str) -> str:
     """A number or an amount of money as a price."""
     return f"{value}/{per}" if isinstance(value, Money) else f"${value}/{per}"
-
-
-def check_budget(value: object) -> object:
-    """What a build may cost: an amount of money or a number of tokens, more than nothing."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        example = f"did you mean `${value}`, or `{value}Mtok`?"
-        raise PriceMistake(
-            "missing-unit", "`budget` is an amount of money or of tokens and needs a currency or a unit", example
-        )
-    if isinstance(value, Price):
-        amount = str(value).partition("/")[0]
-        raise PriceMistake(
-            "wrong-type", "`budget` takes an amount, but this is a price", f"write `{amount}`, for all in all"
-        )
-    if value is not None and not isinstance(value, Money | Tokens):
-        help = "write `budget = $20`, or `budget = 2Mtok`"
-        raise PriceMistake("wrong-type", f"`budget` takes money or tokens, but this is {describe_type(value)}", help)
-    if value is not None and not (value.amount if isinstance(value, Money) else value.count):
-        raise PriceMistake("bad-value", "a budget of nothing lets nothing run: leave it out, or give an amount")
-    return value
 
 
 def check_whole_price(model: Any, fields: Fields, diagnostics: Diagnostics, about: str) -> None:

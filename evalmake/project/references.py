@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from pydantic import BaseModel
 
@@ -128,7 +129,15 @@ def report_unknown_name(
     diagnostics.error("unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint)
 
 
-def find_further_models(project: Project, benchmark: Declaration) -> dict[str, Declaration]:
+class HasModels(Protocol):
+    """A project, or the graph of one."""
+
+    @property
+    def models(self) -> Mapping[str, Declaration]:
+        """The models by name."""
+
+
+def find_further_models(project: HasModels, benchmark: Declaration) -> dict[str, Declaration]:
     """The models that a benchmark itself asks, by role: the `judge`, and the `embedder`."""
     settings, found = benchmark.settings, dict[str, Declaration]()
     for key, kind in find_reference_keys(type(settings)).items() if settings else ():

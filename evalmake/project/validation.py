@@ -190,7 +190,7 @@ def _report_error(
 def _report_price(
     mistake: PriceMistake, place: tuple[str, ...], at: Span, fields: Fields, diagnostics: Diagnostics, about: str
 ) -> None:
-    """Report a mistake in a price or a budget, at its entry of the map."""
+    """Report a mistake in a price, at its entry of the map."""
     if spans := fields.spans.get((*place, mistake.entry)):
         at = spans.key if mistake.code == "unknown-key" else spans.value
     diagnostics.error(mistake.code, str(mistake), at, about=about, help=mistake.help)

@@ -59,6 +59,16 @@ def reckon_cost(usage: Mapping[str, float], prices: Prices) -> dict[str, float]:
     return cost
 
 
+def expect_cost(usage: Mapping[str, float], prices: Prices) -> dict[str, float]:
+    """What an attempt like the one with this usage costs, if no reply comes from the reply cache."""
+    asked = {
+        f"{prefix}{PAID}tokens_{kind}": usage.get(f"{prefix}tokens_{kind}", 0.0)
+        for prefix in ROLES.values()
+        for kind in ("in", "out", "cached", "reasoning")
+    }
+    return reckon_cost({**usage, **asked}, prices)
+
+
 def cost_of_tokens(
     prices: Mapping[str, Price], asked: float, replied: float, cached: float = 0.0, reasoning: float = 0.0
 ) -> float:

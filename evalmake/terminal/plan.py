@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from evalmake.planner.digest import describe_change
+from evalmake.planner.node_prices import find_prices
 from evalmake.planner.plan import Plan, ReportDecision
 from evalmake.planner.staleness import ActionHistory, Decision, Reason
+from evalmake.scoring.cost import expect_cost, format_cost
 from evalmake.terminal.tables import wrap_row, wrap_text
 
 _SYMBOLS = {
@@ -166,7 +168,13 @@ def _render_estimate(plan: Plan, similar: Mapping[str, ActionHistory]) -> str:
     tokens = sum(int(head.usage.get("tokens_in", 0) + head.usage.get("tokens_out", 0)) for head in heads)
     covered = f"{len(heads)} of {len(plan.stale)}" if len(heads) < len(plan.stale) else "all"
     text = f"by past runs of {covered}: about {render_duration(seconds)} of work"
-    return f"{text}, {tokens} tokens" if tokens else text
+    parts = [text, f"{tokens} tokens"] if tokens else [text]
+    usages = ((head.usage, find_prices(plan.graph, plan.graph.nodes[name])) for name, head in similar.items())
+    cost: defaultdict[str, float] = defaultdict(float)
+    for usage, prices in usages:
+        for currency, amount in expect_cost(usage, prices).items():
+            cost[currency] += amount
+    return ", ".join([*parts, format_cost(cost)] if cost else parts)
 
 
 def render_duration(seconds: float) -> str:

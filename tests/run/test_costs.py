@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from evalmake.language.money import format_money
 from tests.support.projects import Project
 
 EVALFILE = """
@@ -42,3 +43,15 @@ def test_a_new_price_runs_nothing_and_changes_no_record(project: Project) -> Non
     project.write("Evalfile", EVALFILE)
     assert "1 to run" not in project.run("-n").stdout
     assert "$" not in project.run("history").stdout
+
+
+def test_a_plan_says_what_past_runs_cost(project: Project) -> None:
+    """The estimate of `-n` is in money by the prices of now, also where the past run had none."""
+    project.write("Evalfile", EVALFILE.replace(", price = { in = $150/Mtok, out = $600/Mtok }", ""))
+    project.write("d.jsonl", '{"q": "1", "a": "1"}\n')
+    project.run()
+    [attempt] = json.loads(project.run("history", "--json").stdout)
+    assert "$" not in project.run("-n", "-B").stdout
+    project.write("Evalfile", EVALFILE)
+    cost = (attempt["usage"]["tokens_in"] * 150 + attempt["usage"]["tokens_out"] * 600) / 1e6
+    assert f" tokens, {format_money(cost, 'USD')}" in project.run("-n", "-B").stdout
