@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from evalmake.comparison.references import Histories, References
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import Node
-from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
+from evalmake.planner.staleness import find_lack, find_valid_records
 from evalmake.project.axes import to_part
 from evalmake.project.matrix import Evaluation
-from evalmake.project.requirements import HEADLINE, Gate
+from evalmake.project.requirements import HEADLINE, Gate, Referent
 from evalmake.results import find_headline, make_item_reader
 from evalmake.scoring.benchmark_gates import judge_benchmark_gate
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.group_average import Column
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
+from evalmake.scoring.relative_gates import Other, Relation, judge_relation
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
+from evalmake.scoring.verdict import Margin
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
-Histories = Mapping[str, ActionHistory | None]
-"""A cell's name -> what is on record of it."""
 ItemReader = Callable[[str, int], Sequence[Item] | None]
 """From an action and the number of an attempt to its items."""
 
@@ -54,14 +55,24 @@ class JudgedGate:
         )
 
 
-def judge_gates(workspace: Workspace, nodes: Sequence[Node], histories: Histories, store: Store) -> list[JudgedGate]:
-    """The requirements of `nodes`, judged over all seeds of their cells, chosen for this build or not."""
+def judge_gates(
+    workspace: Workspace,
+    nodes: Sequence[Node],
+    histories: Histories,
+    store: Store,
+    only: Container[str] | None = None,
+) -> list[JudgedGate]:
+    """The requirements of `nodes`, judged over all seeds of their cells, chosen for this build or not.
+
+    They are compared with results of the actions in `only`, if that is given.
+    """
     others = find_cells_judged_together(workspace, nodes)
     known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
     read = make_item_reader(workspace.store_folder)
     lacks = {node.name: find_lack(node.demands, store.history(node.action.digest)) for node in nodes}
-    return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells, lacks)
+    references = References(workspace, store, only)
+    return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells, lacks, references)
 
 
 def judge_cells(
@@ -71,6 +82,7 @@ def judge_cells(
     read_items: ItemReader,
     others: Iterable[Evaluation] = (),
     lacks: Mapping[str, str] | None = None,
+    references: References | None = None,
 ) -> list[JudgedGate]:
     """Every requirement judged over the seeds of its cell; not judged if one of those in `cells` has no result.
 
@@ -83,7 +95,7 @@ def judge_cells(
         gate, siblings = key[0], more.get(key, [])
         address = _name_cells([*members, *siblings]) if gate.is_over_benchmarks else key[1]
         asked = _make_requirement(gate, members[0].variant.block.confidence or confidence)
-        results = _Results(histories, read_items)
+        results = _Results(histories, read_items, references)
         lacking = _find_lacking(gate, members, siblings, histories)
         if lacking:
             result = replace(
@@ -106,6 +118,7 @@ class _Results:
 
     histories: Histories
     read_items: ItemReader
+    references: References | None = None
 
     def runs(self, cells: Iterable[Evaluation]) -> dict[int, Run]:
         """The runs of the cells that have a result, by seed."""
@@ -148,7 +161,19 @@ def _judge(address: str, gate: Gate, asked: Requirement, cells: Sequence[Evaluat
         asked = replace(asked, metric=results.headline(cells))
     if cells:
         asked = replace(asked, kind=_find_kind(asked.metric, cells, results.histories))
+    if gate.than is not None:
+        return _judge_relation(address, gate, gate.than, asked, cells, results)
     return judge_gate(address, asked, results.runs(cells))
+
+
+def _judge_relation(
+    address: str, gate: Gate, than: Referent, asked: Requirement, cells: Sequence[Evaluation], results: _Results
+) -> GateResult:
+    """Judge a gate that compares cells with a model or a baseline."""
+    margin = Margin(gate.bound, gate.is_share)
+    relation = Relation(asked.metric, gate.op, margin, str(than), asked.confidence, asked.kind)
+    other = results.references.find(than, cells, results.histories) if results.references and cells else Other()
+    return judge_relation(address, relation, results.runs(cells), other)
 
 
 def _make_column(name: str, cells: Sequence[Evaluation], results: _Results) -> Column:

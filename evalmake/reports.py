@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from evalmake.gate_verdicts import Histories, judge_gates
+from evalmake.comparison.references import Histories
+from evalmake.gate_verdicts import judge_gates
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.language.file_tree import list_plain_files
@@ -45,7 +46,8 @@ class ReportContent:
     def of(cls, workspace: Workspace, node: ReportNode, store: Store) -> ReportContent:
         """Collect the content of a report from the store."""
         histories = find_valid_records(node.nodes, store)
-        gates = [gate.result for gate in judge_gates(workspace, node.nodes, histories, store)]
+        only = _find_comparable(workspace, node)
+        gates = [gate.result for gate in judge_gates(workspace, node.nodes, histories, store, only)]
         return cls(node, histories, gates)
 
     def identity(self) -> dict[str, str]:
@@ -53,6 +55,16 @@ class ReportContent:
         gates = [f"{g.address} {g.message}" for g in self.gates]
         keys = [describe_key(key) for key in self.node.declaration.block.sign]
         return report_identity(self.node, self.histories, gates, keys)
+
+
+def _find_comparable(workspace: Workspace, node: ReportNode) -> frozenset[str] | None:
+    """The actions that gates of a report may be compared with: in evidence its own, as who checks it has no others."""
+    if not any(gate.than for one in node.nodes for gate in one.evaluation.gates):
+        return None
+    from evalmake.evidence.material import ExportsEvidence
+
+    exporter = workspace.plugins.get("exporters", node.declaration.plugin)()
+    return frozenset(one.action.digest for one in node.nodes) if isinstance(exporter, ExportsEvidence) else None
 
 
 def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changing: bool) -> list[Reason]:

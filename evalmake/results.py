@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, TypeGuard
 
 from xxhash import xxh3_64_hexdigest
 
+from evalmake.planner.action import ActionResult
 from evalmake.planner.digest import describe_text, is_container_size
 from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory, find_lack
@@ -22,6 +24,7 @@ from evalmake.scoring.headline import MetricKind, find_metric
 from evalmake.scoring.lack import Lack
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
 from evalmake.scoring.sample_counts import REPLY_KEY, SAMPLES, digest_question, read_weight
+from evalmake.store.failure import DamagedOutput
 from evalmake.store.store import Store
 
 _DECODER = json.JSONDecoder()
@@ -193,3 +196,19 @@ def _parse_item(line: bytes) -> Item | None:
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def read_sample_lines(store: Store, record: ActionResult) -> Iterator[bytes]:
+    """The lines of an attempt's samples, one at a time; DamagedOutput before the first if one of them was changed.
+
+    Their form is that of `evalmake/harnesses/samples.py`, whichever harness ran; a program may leave other lines, too.
+    """
+    digests: Mapping[str, str] = {output.name: output.sha256 for output in record.outputs}
+    if SAMPLES not in digests:
+        return
+    stream = store.blobs.open(digests[SAMPLES])
+    if stream is None:
+        reason = f"{SAMPLES} of {record.name} is missing or damaged"
+        raise DamagedOutput(store.folder, digests[SAMPLES], reason)
+    with closing(stream):
+        yield from stream

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from evalmake import __version__
 from evalmake.execution import run_stale
 from evalmake.file_modes import narrow_umask
+from evalmake.gate_plan import PlannedGate, plan_gates
 from evalmake.gate_verdicts import JudgedGate, judge_gates
 from evalmake.interrupts import INTERRUPTED
 from evalmake.language.atomic_write import write_atomic
@@ -80,6 +81,8 @@ class BuildOutcome:
     usages: list[Mapping[str, float]] = field(default_factory=list)
     """What each attempt used that ended in this build, also of those that failed."""
     estimate: dict[str, ActionHistory] = field(default_factory=dict)
+    planned_gates: list[PlannedGate] = field(default_factory=list)
+    """For `-n`: the gates that compare, with what they will be compared with."""
     signed_by: tuple[str, ...] = ()
     """The ids of the keys that have signed the plan: the one that was saved, or the one that was followed."""
     revalidated: dict[str, str] = field(default_factory=dict)
@@ -174,6 +177,7 @@ def _preview(
             outcome.status = OK if plan.is_empty else UNMET
             return outcome
         outcome.estimate = estimate_from_history(plan, store)
+        outcome.planned_gates = plan_gates(workspace, list(plan.graph.nodes.values()), store)
     if not plan.is_empty:
         outcome.problems = find_problems(workspace, plan, request.detach, dry_run=True)
         outcome.status = FAILED if any(map(is_error, outcome.problems)) else OK

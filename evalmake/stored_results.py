@@ -5,8 +5,7 @@ Commands that show or compare results begin here. Nothing is written, and nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,8 +18,6 @@ from evalmake.project.command_words import Word
 from evalmake.project.targets import refuse_no_targets, select_targets
 from evalmake.results import collect_results, make_item_reader
 from evalmake.scoring.result_set import ResultSet
-from evalmake.scoring.sample_counts import SAMPLES
-from evalmake.store.failure import DamagedOutput
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
@@ -149,19 +146,3 @@ def find_attempt(store: Store, stored: StoredResult) -> ActionResult | None:
     if head is None:
         return None
     return store.proved_result(head) if head.success is not None else store.attempt(head.action, head.attempts)
-
-
-def read_sample_lines(store: Store, record: ActionResult) -> Iterator[bytes]:
-    """The lines of an attempt's samples, one at a time; DamagedOutput before the first if one of them was changed.
-
-    Their form is that of `evalmake/harnesses/samples.py`, whichever harness ran; a program may leave other lines, too.
-    """
-    digests: Mapping[str, str] = {output.name: output.sha256 for output in record.outputs}
-    if SAMPLES not in digests:
-        return
-    stream = store.blobs.open(digests[SAMPLES])
-    if stream is None:
-        reason = f"{SAMPLES} of {record.name} is missing or damaged"
-        raise DamagedOutput(store.folder, digests[SAMPLES], reason)
-    with closing(stream):
-        yield from stream

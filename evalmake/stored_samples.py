@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from evalmake.model_reply.content import REASONING_FIELDS, read_part_reasoning, read_reasoning, read_text
 from evalmake.model_reply.reasoning_tags import split_reasoning
 from evalmake.planner.action import ActionResult
-from evalmake.results import find_headline
+from evalmake.results import find_headline, read_sample_lines
 from evalmake.sample_filter.fields import KnownNames, Meaning
 from evalmake.store.store import Store
-from evalmake.stored_results import StoredResult, find_attempt, read_sample_lines
+from evalmake.stored_results import StoredResult, find_attempt
 
 _decode = json.JSONDecoder().raw_decode
 

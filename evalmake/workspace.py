@@ -23,6 +23,7 @@ from evalmake.project.loader import load_project
 from evalmake.project.matrix import Evaluation, expand_matrix
 from evalmake.project.overrides import mention_overrides
 from evalmake.project.project import Project
+from evalmake.project.relations import check_relations
 from evalmake.project.targets import Selection, cells_of_report, select_targets
 from evalmake.project.workspace_links import check_links, check_store_links
 from evalmake.run.environments.environments import Environments
@@ -103,6 +104,7 @@ class Workspace:
                 file, overrides, plugins, known, root / "cache", COMMAND_NAMES, source, locked, settle
             )
             cells = expand_matrix(project)
+            check_relations(project, cells)
         if own_store:
             project.settings = project.settings.model_copy(update={"store": None, "seeds": ()})
         store = project.settings.store

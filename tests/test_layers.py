@@ -49,6 +49,7 @@ LAYERS = (
         "audit",
         "comparison",
         "evidence_material",
+        "gate_plan",
         "gate_verdicts",
         "results",
         "stored_failures",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from evalmake.project.command_words import Words
+from evalmake.results import read_sample_lines
 from evalmake.store.failure import DamagedOutput
 from evalmake.stored_results import (
     Standing,
@@ -15,7 +16,6 @@ from evalmake.stored_results import (
     collect_stored_scores,
     find_attempt,
     find_stored_results,
-    read_sample_lines,
 )
 from evalmake.workspace import Workspace
 from tests.support.projects import Project

@@ -25,6 +25,7 @@ from evalmake.terminal.outcome import (
     collect_problems,
     render_nothing_to_do,
     render_outcome,
+    render_planned_gates,
     render_revalidated,
     to_json,
 )
@@ -144,6 +145,7 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
                 "\n".join(
                     [
                         *render_revalidated(outcome),
+                        *render_planned_gates(outcome.planned_gates, terminal_columns()),
                         render_plan(plan, outcome.estimate, requirements, terminal_columns()),
                     ]
                 )

@@ -41,7 +41,7 @@ def complete_baseline(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 def _baselines(ctx: click.Context) -> list[str]:
-    from evalmake.comparison.baseline_file import list_baselines
+    from evalmake.project.baseline_path import list_baselines
     from evalmake.workspace import find_evalfile
 
     evalfile = ctx.params.get("file") or find_evalfile(Path.cwd()) or Path("Evalfile")

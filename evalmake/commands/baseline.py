@@ -58,10 +58,11 @@ def command(file: Path | None, words: Sequence[str], because: str, as_json: bool
 
 def _set(workspace: Workspace, words: Words, because: str) -> None:
     """Write a new baseline of the results of some targets, of all without any."""
-    from evalmake.comparison.baseline_file import check_name, find_path, write_baseline
+    from evalmake.comparison.baseline_file import check_name, write_baseline
     from evalmake.comparison.baselines import describe_reason, make_baseline
     from evalmake.comparison.named_cells import cells_of_targets, side_of_cells
     from evalmake.language.diagnostic import make_error
+    from evalmake.project.baseline_path import find_path
     from evalmake.terminal.display_path import display_path
 
     _, (name, span), *targets = words.targets
@@ -80,7 +81,8 @@ def _set(workspace: Workspace, words: Words, because: str) -> None:
 
 
 def _list(workspace: Workspace, as_json: bool) -> None:
-    from evalmake.comparison.baseline_file import list_baselines, read_baseline
+    from evalmake.comparison.baseline_file import read_baseline
+    from evalmake.project.baseline_path import list_baselines
     from evalmake.terminal.baselines import list_to_json, render_list
 
     names = list_baselines(workspace.project.folder)

@@ -28,15 +28,14 @@ from evalmake.language.diagnostic import closest_name, make_error
 from evalmake.language.regular_file import read_regular
 from evalmake.language.source import Source, Span
 from evalmake.language.write_errors import advise_on_write_error
+from evalmake.project.baseline_path import ENDING, FOLDER, MOST_BASELINE_BYTES, find_path, is_name, list_baselines
 from evalmake.project.boundary import Boundary, allow_help
 
-FOLDER, ENDING, VERSION = "baselines", ".toml", 1
+VERSION = 1
 _HEAD = (
     "# A baseline: results to compare with. `evalmake baseline` writes it, `evalmake compare` reads it; check it in.\n"
 )
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PLACE = re.compile(r"\s*\(at line (\d+), column (\d+)\)$")
-_MOST_BYTES = 64 << 20
 _HELP = ["write it anew: `evalmake baseline set NAME TARGET`, after you have removed the file"]
 T = TypeVar("T")
 
@@ -80,22 +79,9 @@ class Baseline:
     results: tuple[BaselineResult, ...]
 
 
-def find_path(folder: Path, name: str) -> Path:
-    """The file of a baseline beside an Evalfile in `folder`."""
-    return folder / FOLDER / f"{name}{ENDING}"
-
-
-def list_baselines(folder: Path) -> list[str]:
-    """The names of all baselines beside an Evalfile."""
-    try:
-        return sorted(path.stem for path in (folder / FOLDER).glob(f"*{ENDING}") if _NAME.fullmatch(path.stem))
-    except OSError:
-        return []
-
-
 def check_name(name: str, span: Span | None = None) -> None:
     """EvalmakeError for what cannot be the name of a baseline."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         message = f"a baseline cannot be called `{name}`"
         help = ["use up to 64 letters, digits, `.`, `-` and `_`, and begin with a letter or digit"]
         raise make_error("bad-name", message, span, help=help)
@@ -105,17 +91,23 @@ def read_baseline(evalfile: Path, name: str, span: Span | None = None) -> Baseli
     """The baseline of a name; EvalmakeError if there is none, or if its file is not one."""
     folder = evalfile.absolute().parent
     path = find_path(folder, name)
-    if not _NAME.fullmatch(name) or not path.exists():
+    if not is_name(name) or not path.exists():
         raise _unknown(name, list_baselines(folder), span)
     _check_inside(evalfile, path)
     try:
-        data = read_regular(path, _MOST_BYTES)
-        source = Source(_show(path), data.decode())
+        data = read_regular(path, MOST_BASELINE_BYTES)
     except OSError as error:
         raise make_error("bad-baseline", f"cannot read {_show(path)}: {error.strerror}") from None
+    return decode_baseline(name, data)
+
+
+def decode_baseline(name: str, data: bytes) -> Baseline:
+    """The baseline in the bytes of its file; EvalmakeError if they are none."""
+    shown = f"{FOLDER}/{name}{ENDING}"
+    try:
+        return parse_baseline(name, Source(shown, data.decode()))
     except UnicodeDecodeError:
-        raise make_error("bad-baseline", f"{_show(path)} is not UTF-8", help=_HELP) from None
-    return parse_baseline(name, source)
+        raise make_error("bad-baseline", f"{shown} is not UTF-8", help=_HELP) from None
 
 
 def write_baseline(evalfile: Path, baseline: Baseline) -> Path:

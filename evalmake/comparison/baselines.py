@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -88,9 +88,13 @@ def _cut(digest: str) -> str:
 
 def side_of_baseline(evalfile: Path, store: Store, name: str, span: Span | None = None) -> Side:
     """The results of a baseline, with their items where the store has them."""
-    baseline = read_baseline(evalfile, name, span)
+    return make_side(read_baseline(evalfile, name, span), store)
+
+
+def make_side(baseline: Baseline, store: Store, only: Container[str] | None = None) -> Side:
+    """The results of a baseline, with their items where the store has them; of the actions in `only`, if given."""
     read = make_item_reader(store.folder)
-    by_action = {_cut(action): action for action in store.histories()}
+    by_action = {_cut(action): action for action in store.histories() if only is None or action in only}
     cells, missing = [], 0
     for one in baseline.results:
         record = find_record(store, one, by_action)
@@ -102,7 +106,7 @@ def side_of_baseline(evalfile: Path, store: Store, name: str, span: Span | None 
     if missing:
         notes.append(f"{missing} of {count_of(len(cells), 'result')} not paired: their items are not in this store")
     advice = "`evalmake baseline show` tells what it holds"
-    return Side(f"{PREFIX}:{name}", tuple(cells), tuple(notes), advice)
+    return Side(f"{PREFIX}:{baseline.name}", tuple(cells), tuple(notes), advice)
 
 
 def find_record(store: Store, one: BaselineResult, by_action: Mapping[str, str]) -> ActionResult | None:

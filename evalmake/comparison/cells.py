@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from xxhash import xxh3_128_hexdigest
 
 from evalmake.planner.action import Action
-from evalmake.planner.graph import Node
+from evalmake.planner.staleness import ActionHistory
 from evalmake.project.matrix import Evaluation
-from evalmake.results import make_item_reader
+from evalmake.results import find_headline, read_sample_lines
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
 from evalmake.scoring.result import Result
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
 from evalmake.store.store import Store
-from evalmake.stored_results import (
-    Standing,
-    StoredResult,
-    collect_stored_scores,
-    judge_stored_results,
-    read_sample_lines,
-)
-from evalmake.workspace import Workspace
 
 EVAL, MODEL, BENCHMARK, SEED = "eval", "model", "benchmark", "seed"
 DIGITS = 12
@@ -128,42 +120,36 @@ class Side:
     advice: str = ""  # what to do where nothing of it has a result
 
 
-def read_cells(workspace: Workspace, nodes: Sequence[Node], store: Store) -> tuple[ComparedCell, ...]:
-    """The cells of an Evalfile with their results, which the store has by the digest of the action."""
-    judged = judge_stored_results(workspace, nodes, store)
-    usable = [one for one in judged if _is_usable(one)]
-    results = {result.name: result for result in collect_stored_scores(workspace, usable).results}
-    read = make_item_reader(store.folder)
-    return tuple(_make_cell(one, results.get(one.name), store, read) for one in judged)
-
-
-def _is_usable(stored: StoredResult) -> bool:
-    """Whether there is a result of this very definition, in which nothing falls short; it may be old."""
-    is_old = {reason.kind for reason in stored.reasons} == {"too-old"}
-    return stored.standing is Standing.VALID or (stored.has_scores and is_old)
-
-
-def _make_cell(stored: StoredResult, result: Result | None, store: Store, read: ReadItems) -> ComparedCell:
-    cell = stored.node.evaluation
-    place = describe_place(cell)
-    identity = Identity.of_action(stored.node.action)
-    if result is None:
-        return ComparedCell(cell.name, place, cell.seed, identity, lack=_explain_lack(stored))
-    return ComparedCell(
-        cell.name,
-        place,
-        cell.seed,
-        identity,
-        result,
-        read_items=partial(read, result.action, result.attempt),
-        read_samples=make_sample_reader(store, result.action, result.attempt),
-    )
-
-
 def describe_place(cell: Evaluation) -> dict[str, str]:
     """Its eval, axes, model and benchmark, without the values of axes in their names; seeds are pooled."""
     axes = {name: str(value) for name, value in cell.axes if name != SEED}
     return {EVAL: cell.eval, **axes, MODEL: cell.model.name, BENCHMARK: cell.benchmark_name}
+
+
+def make_result(
+    name: str, place: Mapping[str, str], seed: int, head: ActionHistory, known: Evaluation | None
+) -> Result:
+    """The result of a history, for the cell that the Evalfile has of its name, if it has one."""
+    block = known.benchmark.block if known else None
+    return Result(
+        name=name,
+        eval=place[EVAL],
+        axes=(),
+        model=place[MODEL],
+        benchmark=place[BENCHMARK],
+        seed=seed,
+        metric=find_headline(known, head) if known else head.metric,
+        scores=head.scores,
+        action=head.action,
+        attempt=head.success or 0,
+        attempts=head.attempts,
+        reused=True,
+        started=head.started,
+        seconds=head.seconds,
+        usage=dict(head.usage),
+        harness=block.harness if block else "",
+        kind=MetricKind(block.scale, block.better) if block else UNKNOWN_KIND,
+    )
 
 
 def make_sample_reader(store: Store, action: str, attempt: int) -> ReadSamples:
@@ -176,12 +162,3 @@ def make_sample_reader(store: Store, action: str, attempt: int) -> ReadSamples:
             yield from read_sample_lines(opened, record) if record else ()
 
     return read
-
-
-def _explain_lack(stored: StoredResult) -> str:
-    match stored.word:
-        case "never-run":
-            return "it has not run"
-        case "changed":
-            return f"what is on record is of another definition, as `evalmake why {stored.name}` says"
-    return "; ".join(f"{reason.kind}: {reason.subject}" for reason in stored.reasons)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evalmake.comparison.cells import Side, read_cells
+from evalmake.comparison.cells import Side
+from evalmake.comparison.stored_cells import read_cells
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.project.command_words import Word
 from evalmake.project.matrix import Evaluation

@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalmake.comparison.baseline_file import list_baselines
 from evalmake.comparison.baselines import PREFIX, side_of_baseline
 from evalmake.comparison.cells import Side
 from evalmake.comparison.named_cells import KINDS, cells_of_targets, find_cells, names_cells, side_of_cells
 from evalmake.comparison.plans import side_of_plan
 from evalmake.comparison.revisions import side_of_revision
 from evalmake.language.diagnostic import make_error
+from evalmake.project.baseline_path import list_baselines
 from evalmake.project.command_words import Word, Words
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace

@@ -16,15 +16,14 @@ from evalmake.comparison.cells import (
     ReadItems,
     Side,
     describe_place,
+    make_result,
     make_sample_reader,
 )
 from evalmake.planner.plan_parts import EXECUTION, REQUIRES
 from evalmake.planner.saved_plan import SavedEvaluation, SavedPlan, read_saved_plan
 from evalmake.planner.staleness import ActionHistory
 from evalmake.project.matrix import Evaluation
-from evalmake.results import find_headline, make_item_reader
-from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
-from evalmake.scoring.result import Result
+from evalmake.results import make_item_reader
 from evalmake.store import origin
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
@@ -52,7 +51,7 @@ def _make_cell(
     seed = _find_seed(identity)
     if head is None or head.success is None or head.rerun is not None:
         return ComparedCell(name, place, seed, identity, lack=_describe_lack(head))
-    result = _make_result(name, place, seed, head, known)
+    result = make_result(name, place, seed, head, known)
     return ComparedCell(
         name,
         place,
@@ -92,28 +91,3 @@ def _find_place(name: str, head: ActionHistory | None, store: Store) -> Mapping[
     facts = record.facts if record else {}
     unknown = {MODEL: facts.get(origin.MODEL, "-"), BENCHMARK: facts.get(origin.BENCHMARK, name)}
     return {EVAL: name.partition("/")[0], **unknown}
-
-
-def _make_result(
-    name: str, place: Mapping[str, str], seed: int, head: ActionHistory, known: Evaluation | None
-) -> Result:
-    block = known.benchmark.block if known else None
-    return Result(
-        name=name,
-        eval=place[EVAL],
-        axes=(),
-        model=place[MODEL],
-        benchmark=place[BENCHMARK],
-        seed=seed,
-        metric=find_headline(known, head) if known else head.metric,
-        scores=head.scores,
-        action=head.action,
-        attempt=head.success or 0,
-        attempts=head.attempts,
-        reused=True,
-        started=head.started,
-        seconds=head.seconds,
-        usage=dict(head.usage),
-        harness=block.harness if block else "",
-        kind=MetricKind(block.scale, block.better) if block else UNKNOWN_KIND,
-    )

@@ -41,6 +41,7 @@ from evalmake.project.loader import load_project_from
 from evalmake.project.matrix import expand_matrix
 from evalmake.project.named_files import list_input_files
 from evalmake.project.overrides import mention_overrides
+from evalmake.project.relations import check_relations
 from evalmake.project.targets import Selection
 from evalmake.run.hub_data import find_selections
 from evalmake.workspace import Workspace
@@ -154,8 +155,10 @@ def open_sources(folder: Path, scratch: Path) -> tuple[Workspace, Graph]:
     path = Path(inputs.folder) / inputs.evalfile
     overrides = Words.of([f"{name}={text}" for name, text in inputs.overrides.items()]).overrides
     with mention_overrides(overrides):
-        project = load_project_from(path, overrides, plugins, external, RecordedBoundary(path.parent))
+        boundary = RecordedBoundary(path.parent)
+        project = load_project_from(path, overrides, plugins, external, boundary)
         cells = expand_matrix(project)
+        check_relations(project, cells, boundary)
     project.path = home / inputs.evalfile
     project.lock.path = project.path.with_suffix(".lock")
     workspace = Workspace(project, plugins, cells, scratch / ".evalmake", scratch / "store")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
-from evalmake.scoring.numbers import format_estimate, format_given, format_percent
+from evalmake.scoring.numbers import format_estimate, format_percent
 from evalmake.scoring.result_set import GateResult, Result, ResultSet, Score
 
 if TYPE_CHECKING:
@@ -127,8 +127,9 @@ def _make_gate_case(results: ResultSet, gate: GateResult) -> xunit2.TestCase:
 
     wanted = describe_requirement(gate)
     case = xunit2.TestCase(make_legal(f"{gate.address}: require {wanted}"), gate.address.partition("/")[0], 0.0)
-    fields = ("metric", "op", "bound", "value", "low", "high", "confidence")
-    _add_properties(case, {name: getattr(gate, name) for name in fields} | {"n": sum(gate.samples) or None})
+    fields = ("metric", "op", "bound", "value", "low", "high", "confidence", "reference", "difference")
+    known = {name: getattr(gate, name) for name in fields} | {"than": gate.than or None}
+    _add_properties(case, known | {"n": sum(gate.samples) or None})
     if gate.met:
         case.append(_make_output(f"{gate.message} ({gate.detail})"))
         return case
@@ -142,9 +143,8 @@ def _make_gate_case(results: ResultSet, gate: GateResult) -> xunit2.TestCase:
 
 def describe_requirement(gate: GateResult) -> str:
     """What a gate asks: "accuracy >= 0.7 within 0.05, at 95% confidence"."""
-    within = f" within {format_given(gate.within)}" if gate.within else ""
     sure = f", at {format_percent(gate.confidence)} confidence" if gate.confidence is not None else ""
-    return f"{gate.metric} {gate.op} {format_given(gate.bound)}{within}{sure}"
+    return f"{gate.requirement}{sure}"
 
 
 def _add_properties(case: xunit2.TestCase, values: dict[str, object]) -> None:

@@ -152,11 +152,11 @@ class _Formatter:
             case tree.Skip():
                 return "skip " + self._format_condition(node.tests, indent, 5)
             case tree.Require():
-                head = f"require {node.metric.text} {node.op} "
+                head = f"require {node.metric.text} {node.op} {f'{node.than.text} ' if node.than else ''}"
                 head += self._format_expression(node.value, indent, indent + len(head))
                 if node.tolerance is None:
                     return head
-                head += " within "
+                head += " by " if node.than else " within "
                 return head + self._format_expression(node.tolerance, indent, _end_column(head, indent))
         raise AssertionError(node)
 

@@ -86,6 +86,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
                 "a in ",
                 "require a >= ",
                 "require a >= 5 within ",
+                "require a better than model ",
+                "require a no worse than baseline b by ",
                 "skip a = ",
                 "skip a in ",
                 "a = { b = ",

@@ -13,6 +13,7 @@ from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnos
 from evalmake.language.error_position import CLOSERS, KINDS, ErrorPosition, describe_expected_tokens
 from evalmake.language.malformed_examples import EXAMPLES
 from evalmake.language.mistake_explanations import EXPLANATIONS, NO_VARIABLES
+from evalmake.language.relation_mistakes import explain_relation
 from evalmake.language.source import Source
 
 # The beginning of a declaration or include: inside a block it means that the block before is not closed.
@@ -39,6 +40,7 @@ def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -
         _explain_foreign_comment,
         _explain_unterminated_text,
         _explain_recipe,
+        explain_relation,
         _explain_unclosed_block,
         _explain_brackets,
     ):
@@ -118,6 +120,8 @@ def _suggest_requirement(at: ErrorPosition, before: str) -> list[str]:
         return ["`within` stands behind the bound: `require METRIC >= 0.892 within 8%`"]
     if re.match(r"±|\+-|\+/-", rest):
         return ["a tolerance stands behind the bound: `require METRIC == 0.892 within 0.02`, or `within 8%` of it"]
+    if at.word == "by":
+        return ["`by` goes with `better than` and `no worse than`; a tolerance of a bound is `within 8%`"]
     if at.word == "and":
         return ["write a requirement for each, on lines of their own"]
     if at.word in ("of", "over", "in", "for"):

@@ -130,7 +130,10 @@ class Skip(NamedTuple):
 
 
 class Require(NamedTuple):
-    """`require metric >= value`, perhaps `within tolerance`."""
+    """`require metric >= value`, perhaps `within tolerance`; or `require metric better than model value by tolerance`.
+
+    Of the second, `op` is `better than` or `no worse than`, and `than` the kind of what is compared with.
+    """
 
     metric: Name
     op: str
@@ -138,6 +141,7 @@ class Require(NamedTuple):
     tolerance: Expr | None
     start: int
     end: int
+    than: Name | None = None
 
 
 Statement = Assign | Axis | When | Skip | Require

@@ -72,7 +72,7 @@ class TreeBuilder:
     def kind(self, children: Children) -> tree.Name:
         return name(children[0])
 
-    key = metric = kind
+    key = metric = referent = kind
 
     def body(self, children: Children) -> tuple[tuple[tree.Statement, ...], int]:
         return _drop_tokens(children), children[-1].end_pos
@@ -97,6 +97,14 @@ class TreeBuilder:
         keyword, metric, op, value, *within = children  # `within` and a value, or a placeholder
         tolerance = within[1] if len(within) == 2 else None
         return tree.Require(metric, str(op), value, tolerance, keyword.start_pos, (tolerance or value).end)
+
+    def relation(self, children: Children) -> tree.Require:
+        keyword, metric, *rest = children  # `better` or `no worse`, `than`, a kind, a value, then as above
+        end = next(place for place, child in enumerate(rest) if isinstance(child, tree.Name))
+        op = " ".join(map(str, rest[:end]))
+        kind, value, *by = rest[end:]
+        tolerance = by[1] if len(by) == 2 else None
+        return tree.Require(metric, op, value, tolerance, keyword.start_pos, (tolerance or value).end, kind)
 
     def condition(self, children: Children) -> tuple[Any, ...]:
         # A tuple of tests; nodes and tokens are told apart by their type.

@@ -109,7 +109,8 @@ def digest_graph(graph: Graph, confidence: float | None) -> str:
         gate_confidence = node.evaluation.variant.block.confidence or confidence
         for gate in node.evaluation.gates:
             within = f" within {gate.within.hex()}" if gate.within else ""
-            hasher.update(f"\t{gate.subject}{gate.op}{gate.bound.hex()}{within} {gate_confidence}\n".encode())
+            demand = f" {gate.demand}" if gate.than else f"{gate.op}{gate.bound.hex()}{within}"
+            hasher.update(f"\t{gate.subject}{demand} {gate_confidence}\n".encode())
     for name, report in sorted(graph.reports.items()):
         cells = ",".join(node.action.digest for node in report.nodes)
         hasher.update(f"report {name}\0{report.declaration.plugin}\0{cells}\n".encode())

@@ -66,10 +66,7 @@ def _requirements(node: Node, default: float | None) -> Part:
 
 
 def _list_gates(node: Node) -> list[str]:
-    return [
-        f"{gate.subject} {gate.op} {gate.bound!r}{f' within {gate.within!r}' if gate.within else ''}"
-        for gate in node.evaluation.gates
-    ]
+    return [f"{gate.subject} {gate.demand}" for gate in node.evaluation.gates]
 
 
 def _confidence(node: Node, default: float | None) -> float | None:

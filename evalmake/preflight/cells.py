@@ -57,6 +57,8 @@ def _check_scale(cell: Evaluation, diagnostics: Diagnostics) -> None:
     for gate in cell.gates:
         asked = Requirement(gate.metric, gate.op, gate.bound, None, gate.is_share, MetricKind(block.scale))
         is_headline = bool(gate.word) or _is_headline(gate.metric, block.metric)
+        if gate.than and block.scale == "percent":
+            continue  # a margin may be less than 1 there
         if is_headline and (wrong := describe_bound(asked)):
             span = cell.benchmark.fields.spans.get(("scale",))
             diagnostics.error(
@@ -77,11 +79,12 @@ def _check_bounds(cell: Evaluation, shares: Collection[str], diagnostics: Diagno
     for gate in cell.gates:
         if gate.word or (cell.benchmark.block.scale and _is_headline(gate.metric, cell.benchmark.block.metric)):
             continue
+        word = "by" if gate.than else gate.op
         if gate.bound > 1 and re.split(r"[.,]", gate.metric)[0] in shares:
             diagnostics.error(
                 "bad-value",
                 f"`{gate.metric}` is a share from 0 to 1, but {format_given(gate.bound)} is greater",
                 gate.span,
                 about=f"eval {cell.eval}",
-                help=[f"write `{gate.op} {format_given(gate.bound)}%` or `{gate.op} {format_given(gate.bound / 100)}`"],
+                help=[f"write `{word} {format_given(gate.bound)}%` or `{word} {format_given(gate.bound / 100)}`"],
             )

@@ -45,6 +45,10 @@ class Project:
     scope: Scope
     lock: Lock
     names: dict[str, Span] = field(default_factory=dict)
+    baselines: dict[str, bytes] = field(default_factory=dict)
+    """The files of the baselines that requirements compare with, by their names, as far as they are there."""
+    missing_baselines: dict[str, str] = field(default_factory=dict)
+    """The names of the others, each with one that may be meant."""
 
     @property
     def folder(self) -> Path:

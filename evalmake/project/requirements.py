@@ -17,6 +17,8 @@ from evalmake.project.column_groups import FORMS, GroupForm
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance
 
+RELATIONS = ("better than", "no worse than")
+"""What a requirement can say of its metric and that of another result, in place of `>=`."""
 GateWord = Literal["", "headline", "average", "pooled", "best"]
 """What a requirement names in place of a metric: the headline of its benchmark, or those of several together."""
 HEADLINE: GateWord = "headline"
@@ -25,8 +27,23 @@ _USAGE = frozenset(("tokens", "requests", "cost", "price", "usd", "seconds", "la
 
 
 @dataclass(frozen=True, slots=True)
+class Referent:
+    """What a requirement compares with: a model of the same eval, or a baseline."""
+
+    kind: Literal["model", "baseline"]
+    name: str
+    span: Span
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
-    """`require metric >= bound within tolerance`; `when` is the text of the condition around it, if any."""
+    """`require metric >= bound within tolerance`; `when` is the text of the condition around it, if any.
+
+    Of `require metric better than model NAME by tolerance`, the bound is the tolerance, or 0.
+    """
 
     metric: str
     op: str
@@ -37,6 +54,15 @@ class Gate:
     word: GateWord = ""  # if `metric` is one of these words, and no name of a metric
     within: float = 0.0  # how far from the bound will do, on its scale
     tolerance: str = ""  # the same as it is written: "8%"
+    than: Referent | None = None  # what `op`, a relation, compares with
+
+    @property
+    def text(self) -> str:
+        """What it asks, as it can be written: "accuracy >= 0.892 within 8%"."""
+        if self.than:
+            return f"{self.metric} {self.op} {self.than}{f' by {self.tolerance}' if self.tolerance else ''}"
+        within = f" within {self.tolerance}" if self.tolerance else ""
+        return f"{self.metric} {self.op} {self.bound:.12g}{within}"
 
     @property
     def is_over_benchmarks(self) -> bool:
@@ -53,6 +79,13 @@ class Gate:
         """What it names, for digests: a word is told from a metric of the same name."""
         return f"the {self.word}" if self.word else self.metric
 
+    @property
+    def demand(self) -> str:
+        """What it asks of its subject, for digests: exact, and the same however it is written."""
+        if self.than:
+            return f"{self.op} {self.than} by {self.bound!r}{'%' if self.is_share else ''}"
+        return f"{self.op} {self.bound!r}{f' within {self.within!r}' if self.within else ''}"
+
 
 def read_gates(
     requires: Sequence[tuple[tree.Require, LoadedFile]],
@@ -65,6 +98,10 @@ def read_gates(
     gates = []
     for node, file in requires:
         before = len(diagnostics)
+        if node.than is not None:
+            gate = _read_relation(node, file, inheritance.scope, diagnostics, when)
+            gates += [gate] if gate and len(diagnostics) == before else []
+            continue
         bound = _read_bound(node, file, inheritance.scope, diagnostics)
         word = _find_word(node.metric)
         if word in FORMS and "benchmark" not in axes:
@@ -79,6 +116,66 @@ def read_gates(
         if len(diagnostics) == before:
             gates.append(Gate(metric, node.op, bound, file.span(node), when, is_share, word, within, tolerance))
     return tuple(gates)
+
+
+def _read_relation(
+    node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics, when: str
+) -> Gate | None:
+    """Read a requirement that compares with a model or a baseline; None if its name or its margin is none."""
+    assert node.than is not None
+    word, at = _find_word(node.metric), file.span(node.metric)
+    if word in FORMS:
+        message = f"`{word}` takes benchmarks together, and a requirement compares one benchmark with another result"
+        help = [f"write `require headline {node.op} ...`: it compares each benchmark by its headline metric"]
+        diagnostics.error("bad-value", message, at, help=help)
+    value, span = _evaluate(node.value, file, scope, diagnostics), file.span(node.value)
+    name = value.text if isinstance(value, Symbol) else value
+    kind: Literal["model", "baseline"] = "model" if node.than.text == "model" else "baseline"
+    if name is not _FAILED and not (isinstance(name, str) and name):
+        help = [f"write `{node.op} {kind} NAME`"]
+        message = f"`{node.op}` takes the name of a {kind}, but this is {describe_type(name)}"
+        diagnostics.error("wrong-type", message, span, help=help)
+    margin = _read_margin(node, file, scope, diagnostics)
+    if name is _FAILED or margin is None:
+        return None
+    metric, is_share = node.metric.text.strip("\"'"), False
+    tolerance = ""
+    if node.tolerance is not None:
+        is_share = _is_percentage(node.tolerance, margin, scope)
+        tolerance = f"{margin * 100:.10g}%" if is_share else f"{margin:.12g}"
+    than = Referent(kind, str(name), span)
+    return Gate(metric, node.op, margin, file.span(node), when, is_share, word, 0.0, tolerance, than)
+
+
+def _read_margin(node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics) -> float | None:
+    """By how much one result must be better, or may be worse; None after an error."""
+    if node.tolerance is None:
+        if node.op == "better than":
+            return 0.0
+        diagnostics.error(
+            "missing-value",
+            "`no worse than` says by how much: that one is not worse at all cannot be shown",
+            file.span(node),
+            help=[f"write `{file.span(node).text} by 1%`"],
+        )
+        return None
+    value, span = _evaluate(node.tolerance, file, scope, diagnostics), file.span(node.tolerance)
+    if value is _FAILED:
+        return None
+    wrong, help_ = "", "write `by 1%`, of a scale from 0 to 1, or `by 0.5`, on the metric's own scale"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        message = f"`by` takes a percentage or a number, but this is {describe_type(value)}"
+        diagnostics.error("wrong-type", message, span, help=[help_])
+        return None
+    if not 0 < value < math.inf:
+        wrong = "it must be above 0"
+        help_ = "leave it out" if node.op == "better than" and value == 0 else help_
+    elif _is_percentage(node.tolerance, float(value), scope) and value >= 1:
+        wrong, help_ = "that is the whole scale", "write less than 100%"
+    if wrong:
+        diagnostics.error("bad-value", f"`by` is {span.text}: {wrong}", span, help=[help_])
+        return None
+    return float(value)
 
 
 def _find_word(metric: tree.Name) -> GateWord:
@@ -131,6 +228,7 @@ def _suggest_baseline(node: tree.Require, bound: object) -> list[str]:
         return []
     row = bound.text.partition(".")[0]
     return [
+        f"compare with a model of this eval: `require {node.metric.text} better than model {row}`",
         f'a report compares rows with one of them: `report NAME {{ of = [...], path = "...", compare = {row} }}`',
         f"write a number that was measured or published: `require {node.metric.text} {node.op} 0.8 within 5%`",
     ]

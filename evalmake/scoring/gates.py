@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
@@ -71,6 +71,18 @@ class GateResult:
     message: str  # one line, without the address
     within: float = 0.0  # how far from the bound will do
     benchmarks: tuple[tuple[str, float | None], ...] = ()  # if it takes several together: the value of each
+    than: str = ""  # what it compares with, if it does: "model base", "baseline main"
+    reference: float | None = None  # the value there; `low` and `high` are then of the difference
+    difference: float | None = None  # value - reference, of the paired items if there are any
+    paired: bool | None = None  # whether items were paired
+
+    @property
+    def requirement(self) -> str:
+        """What it asks: "accuracy >= 0.7 within 0.05", "accuracy no worse than baseline main by 0.01"."""
+        if self.than:
+            return f"{self.metric} {self.op} {self.than}{f' by {format_given(self.bound)}' if self.bound else ''}"
+        within = f" within {format_given(self.within)}" if self.within else ""
+        return f"{self.metric} {self.op} {format_given(self.bound)}{within}"
 
     @property
     def detail(self) -> str:
@@ -89,7 +101,8 @@ class GateResult:
     def fields(self) -> dict[str, Any]:
         """Its fields by name, as programs read them; those that only some gates have are left out of others."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in named.items() if value or name not in ("within", "benchmarks")}
+        some = {field.name: field.default for field in fields(self) if field.default is not MISSING}
+        return {name: value for name, value in named.items() if name not in some or value != some[name]}
 
     def concerns(self, address: str) -> bool:
         """Whether it judges a cell, by its path without its seed."""
@@ -129,7 +142,7 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
         high=None,
         parts=tuple((seed, score.value if score else None) for seed, score in scores.items()),
         samples=tuple(score.scored if score else 0 for score in scores.values()),
-        message=_describe_lack(asked.metric, scores, runs),
+        message=describe_lack(asked.metric, scores, runs),
         within=asked.within,
     )
     if result.message:
@@ -154,7 +167,7 @@ def find_score(metric: str, scores: Sequence[Score]) -> Score | None:
     return by_name.get(metric) or by_name.get(metric.replace(",", "."))
 
 
-def _describe_lack(metric: str, found: Mapping[int, Score | None], runs: Mapping[int, Run]) -> str:
+def describe_lack(metric: str, found: Mapping[int, Score | None], runs: Mapping[int, Run]) -> str:
     """Why the gate cannot be judged by the scores there are; empty if it can."""
     if not found:
         return f"no run has a result, so {metric} is not known"

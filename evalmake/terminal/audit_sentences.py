@@ -9,7 +9,7 @@ from evalmake.audit.parameters import ParameterStory, describe_declared, list_as
 from evalmake.audit.story import AuditStory, TriedAttempt
 from evalmake.language.plural import count_of
 from evalmake.planner.digest import BEHAVIOURS, describe_text, is_container_size
-from evalmake.scoring.numbers import format_given, format_interval, format_number, format_percent, format_short
+from evalmake.scoring.numbers import format_interval, format_number, format_percent
 from evalmake.store.origin import BENCHMARK, MODEL
 from evalmake.terminal.audit_events import describe_changes
 from evalmake.terminal.plan import render_duration, render_reasons
@@ -268,8 +268,7 @@ def describe_gates(story: AuditStory) -> Iterator[str]:
     """What is required, and whether it is met."""
     for gate in story.gates:
         verdict, message = _VERDICTS[gate.met], gate.message.removeprefix("not judged: ")
-        within = f" within {format_short(gate.within)}" if gate.within else ""
-        yield f"{gate.metric} {gate.op} {format_given(gate.bound)}{within} {verdict}: {message}."
+        yield f"{gate.requirement} {verdict}: {message}."
     if not story.gates:
         yield "The Evalfile requires nothing of this number."
 

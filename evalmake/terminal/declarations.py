@@ -19,7 +19,6 @@ from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
 from evalmake.project.targets import match_cells
 from evalmake.project.unasked_models import NO_MODEL
-from evalmake.scoring.numbers import format_given
 from evalmake.terminal.display_path import display_path
 from evalmake.terminal.sent_requests import Row, list_requests
 from evalmake.workspace import Workspace
@@ -76,8 +75,7 @@ def _render_matrix(declaration: EvalDeclaration) -> str:
     for condition, gates in [("", declaration.gates), *((when.text, when.gates) for when in declaration.whens)]:
         suffix = f" when {condition}" if condition else ""
         for gate in gates:
-            within = f" within {gate.tolerance}" if gate.tolerance else ""
-            rows.append((f"require {gate.metric} {gate.op} {format_given(gate.bound)}{within}{suffix}", gate.span))
+            rows.append((f"require {gate.text}{suffix}", gate.span))
     width = min(max((len(text) for text, _ in rows), default=0), _WIDEST_STATEMENT)
     return "".join(f"\n    {text:<{width}}  {span.location}" for text, span in rows)
 

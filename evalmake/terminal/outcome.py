@@ -7,18 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from evalmake.gate_plan import PlannedGate
 from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.requirements import Gate
 from evalmake.scoring.cost import add_costs, describe_usage, read_cost
 from evalmake.scoring.notes import Note
-from evalmake.scoring.numbers import format_given
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
 from evalmake.terminal.alike_failures import fold_failed_evaluations
 from evalmake.terminal.display_path import display_path
 from evalmake.terminal.plan import render_duration
 from evalmake.terminal.score_lines import render_notes, render_scores
+from evalmake.terminal.tables import wrap_text
 
 _MOST_CELLS = 10  # that the block of one gate names, or a list of verdicts
 
@@ -49,6 +50,21 @@ def render_revalidated(outcome: BuildOutcome) -> list[str]:
     found = list(outcome.revalidated.items())
     lines = [f"judged anew: {name} is valid now; before, {reason}" for name, reason in found[:_MOST_CELLS]]
     return lines + [f"judged anew: and {len(found) - _MOST_CELLS} more"] * (len(found) > _MOST_CELLS)
+
+
+def render_planned_gates(gates: Iterable[PlannedGate], columns: int | None) -> list[str]:
+    """A line for each gate that will be judged: its cells, what it asks, and how it is judged."""
+    return [wrap_text(f"gate {_join(one.addresses)}: {one.gate.text}; {one.how}", columns) for one in gates]
+
+
+def _join(addresses: Sequence[str]) -> str:
+    """`grid/a`, `grid/{a,b}`, or some and how many more there are."""
+    stems = {address.rpartition("/")[0] for address in addresses}
+    shown = addresses[:_MOST_CELLS]
+    more = [f"... {len(addresses)} in all"] if len(addresses) > _MOST_CELLS else []
+    if len(addresses) == 1 or len(stems) > 1 or "" in stems:
+        return ", ".join([*shown, *more])
+    return f"{stems.pop()}/{{{','.join([*(one.rpartition('/')[2] for one in shown), *more])}}}"
 
 
 def _count_gates(outcome: BuildOutcome, met: bool) -> str:
@@ -90,7 +106,7 @@ def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
     """One diagnostic for the cells in which one gate has the same verdict."""
     first = verdicts[0]
     judged = first.result.met is not None
-    gate = f"{first.gate.metric} {first.gate.op} {format_given(first.gate.bound)}"
+    gate = first.gate.text
     notes = [f"{verdict.result.address}: {verdict.result.message}" for verdict in verdicts[:_MOST_CELLS]]
     if len(verdicts) > _MOST_CELLS:
         notes.append(f"and {len(verdicts) - _MOST_CELLS} more")
