@@ -31,6 +31,7 @@ from evalmake.harnesses.measurements import find_location_mistake, read_measurem
 from evalmake.harnesses.program_samples import ProgramSamples
 from evalmake.harnesses.samples import count_unanswered_requests
 from evalmake.harnesses.scores_file import parse_scores, read_scores
+from evalmake.harnesses.task_keys import refuse_dataset
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
@@ -100,7 +101,9 @@ class CommandHarness:
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
-        """Check that each metric's location can exist."""
+        """Check that each metric's location can exist, and that no data are named that the program does not get."""
+        help_ = "name the data in `run`, or give their files as `files`: they are in ./data/"
+        refuse_dataset(benchmark, "the command is not told of it", help_, diagnostics)
         settings, spans = benchmark.settings, benchmark.fields.spans
         assert isinstance(settings, CommandHarness.Settings)
         for name, location in (settings.metrics or {}).items():

@@ -1,8 +1,9 @@
-"""Checks of the keys `task` and `fewshot` that several harnesses share."""
+"""Checks of the keys `task`, `fewshot` and `dataset` that several harnesses share."""
 
 from __future__ import annotations
 
 from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.values import Files
 from evalmake.project.declarations import Declaration
 
 
@@ -30,4 +31,30 @@ def refuse_fewshot(benchmark: Declaration, reason: str, help: str, diagnostics: 
         benchmark.fields.spans["fewshot",].value,
         about=f"benchmark {benchmark.name}",
         help=[help],
+    )
+
+
+def refuse_dataset(benchmark: Declaration, reason: str, help: str, diagnostics: Diagnostics) -> None:
+    """Add an error to `diagnostics` for `dataset` and `digest`, where the harness has its data from elsewhere."""
+    for key in ("dataset", "digest"):
+        if getattr(benchmark.block, key) is not None:
+            _report_unused(benchmark, key, reason, help, diagnostics)
+
+
+def refuse_dataset_files(benchmark: Declaration, diagnostics: Diagnostics) -> None:
+    """Add an error to `diagnostics` if `dataset` has files: the task reads its own data, which an address names."""
+    if isinstance(benchmark.block.dataset, Files):
+        reason = "the task reads its own data, and `dataset` only says which, as an address"
+        _report_unused(benchmark, "dataset", reason, "files that the task reads belong in `files`", diagnostics)
+
+
+def _report_unused(benchmark: Declaration, key: str, reason: str, help: str, diagnostics: Diagnostics) -> None:
+    written = benchmark.fields.spans[key,]
+    inherited = [f"or take it away here: `{key} = none`"] if written.origin != "own" else []
+    diagnostics.error(
+        "unused-key",
+        f"`{key}` would change nothing: {reason}",
+        written.key,
+        about=f"benchmark {benchmark.name}",
+        help=[help, *inherited],
     )

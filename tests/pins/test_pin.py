@@ -30,7 +30,7 @@ eval e {
 WEIGHTS = """\
 deployment served { engine = mock, weights = "hf://acme/small@v2" }
 model ours { deployment = served, name = "ours" }
-benchmark b { harness = command, run = "true", dataset = "hf://acme/mmlu" }
+benchmark b { harness = native, dataset = "hf://acme/mmlu", prompt = "{q}", target = "{a}" }
 eval e { model = ours, benchmark = b }
 """
 ONE, TWO = "1" * 40, "2" * 40

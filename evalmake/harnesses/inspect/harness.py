@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.inspect.log_reader import read_run
-from evalmake.harnesses.task_keys import refuse_fewshot, require_task
+from evalmake.harnesses.task_keys import refuse_dataset_files, refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program, find_seed_step
 from evalmake.project.declarations import Declaration
@@ -131,6 +131,7 @@ class InspectHarness:
         """Check that a task is named and that its file is among the benchmark's files."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
+        refuse_dataset_files(benchmark, diagnostics)
         help_ = 'add the task, such as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'
         if not require_task(benchmark, help_, diagnostics):
             return

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.lm_eval.log import explain_failure, find_silent_faults
 from evalmake.harnesses.lm_eval.results import read_results
-from evalmake.harnesses.task_keys import require_task
+from evalmake.harnesses.task_keys import refuse_dataset_files, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program, find_seed_step
@@ -126,6 +126,7 @@ class LmEvalHarness:
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that one task is named, and that a task file is among the benchmark's files."""
         task, about = benchmark.block.task, f"benchmark {benchmark.name}"
+        refuse_dataset_files(benchmark, diagnostics)
         if not require_task(benchmark, 'add the task, such as `task = "gsm8k"`', diagnostics):
             return
         if "," in task:

@@ -30,7 +30,7 @@ from evalmake.harnesses.nemo.judges import (
     has_azure_judge,
 )
 from evalmake.harnesses.nemo.results import read_run
-from evalmake.harnesses.task_keys import refuse_fewshot, require_task
+from evalmake.harnesses.task_keys import refuse_dataset_files, refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.catalog import find_counterparts, find_keys, find_lacks, fit_to_repeats
@@ -220,6 +220,7 @@ class NemoHarness:
         require_task(benchmark, 'add the type of the evaluation, such as `task = "simple_evals.mgsm"`', diagnostics)
         reason = "each of NVIDIA's harnesses has its own name for it"
         refuse_fewshot(benchmark, reason, "give it to the harness: `extra = { num_fewshot = 5 }`", diagnostics)
+        refuse_dataset_files(benchmark, diagnostics)
         _check_means(benchmark, diagnostics)
 
     @staticmethod

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from evalmake.harnesses.own_jobs import read_modules, read_scores_of_samples
 from evalmake.harnesses.ragas.rows import TASKS, Task, is_recorded, read_rows
-from evalmake.harnesses.task_keys import refuse_fewshot, require_task
+from evalmake.harnesses.task_keys import refuse_dataset, refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.plugin_api.harness import Command, DataError, Outcome, Program
 from evalmake.project.adapter import merge_adapters
@@ -74,6 +74,7 @@ class RagasHarness:
     @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that the task is known, and its arguments."""
+        refuse_dataset(benchmark, "the rows are those of `files`", "give their files as `files`", diagnostics)
         known, spans, about = ", ".join(TASKS), benchmark.fields.spans, f"benchmark {benchmark.name}"
         if not require_task(benchmark, f"add the task: it is one of {known}", diagnostics):
             return

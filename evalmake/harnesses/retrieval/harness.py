@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from evalmake.harnesses.own_jobs import read_modules, read_scores_of_samples
 from evalmake.harnesses.retrieval.data_set import DataSetError, Parts, find_parts, read_judgements, read_queries
-from evalmake.harnesses.task_keys import refuse_fewshot
+from evalmake.harnesses.task_keys import refuse_dataset, refuse_fewshot
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, DataError, Outcome, Program
 from evalmake.project.declarations import Declaration
@@ -74,12 +74,13 @@ class RetrievalHarness:
 
     @staticmethod
     def unused_keys(benchmark: Declaration) -> dict[str, str]:
-        """The data are those of `files`."""
-        return {"task": "the data set is that of `files`"}
+        """Those of tasks and of texts."""
+        return {"task": "the data set is that of `files`", "truncated": "no token limit cuts off a vector"}
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
-        """Check that there are no examples."""
+        """Check that there are no examples, and no other data."""
+        refuse_dataset(benchmark, "the data set is that of `files`", "give its files as `files`", diagnostics)
         refuse_fewshot(benchmark, "retrieval has no examples", "leave it out", diagnostics)
 
     @staticmethod
