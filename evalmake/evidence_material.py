@@ -11,6 +11,7 @@ from typing import IO
 from evalmake import __version__
 from evalmake.evidence import layout
 from evalmake.evidence.material import EvaluationMaterial, EvidenceMaterial, StoredRecord
+from evalmake.evidence_checks.redacted_errors import ErrorRedaction
 from evalmake.evidence_checks.sources import collect_sources
 from evalmake.gate_verdicts import find_cells_judged_together
 from evalmake.planner.action import Artifact
@@ -57,33 +58,46 @@ def collect_material(
     signers: Sequence[Signer],
     with_data: bool,
 ) -> EvidenceMaterial:
-    """Return the material of a report's evidence. `results` are what the report shows, for its plan alone."""
+    """Return the material of a report's evidence. `results` are what the report shows, for its plan alone.
+
+    Without the data, it has no words of errors, which may quote them; nor must `results`.
+    """
     graph, plan = plan_of_report(workspace, report.name)
     sources = collect_sources(workspace, graph, with_data)
     nodes = list_evaluations(workspace, report)
     histories = find_valid_records(nodes, store)
     earlier = _find_earlier(store, {node.name for node in nodes})
 
+    redaction = None if with_data else redact_errors(store)
+
     def write_output(output: Artifact, file: IO[bytes]) -> bool:
+        if redaction is not None and output.sha256 in redaction.contents:
+            return file.write(redaction.contents[output.sha256]) > 0
         return store.blobs.write_to(output.sha256, file)
 
+    found = [
+        _collect_evaluation(node, histories[node.name], store, earlier[node.name])
+        for node in nodes
+        if store.history(node.action.digest) is not None
+    ]
     return EvidenceMaterial(
         report.name,
         plan,
         __version__,
         render_reports(workspace, results),
         sources.write,
-        tuple(
-            _collect_evaluation(node, histories[node.name], store, earlier[node.name])
-            for node in nodes
-            if store.history(node.action.digest) is not None
-        ),
+        tuple(redaction.redact(one) if redaction else one for one in found),
         results.missing,
         results.gates,
         read_secret(store),
         tuple(signers),
         write_output,
     )
+
+
+def redact_errors(store: Store) -> ErrorRedaction:
+    """What takes the words of errors out of attempts of a store."""
+    return ErrorRedaction(read_secret(store), lambda output: store.blob(output.sha256))
 
 
 def _collect_evaluation(

@@ -9,7 +9,7 @@ from functools import partial
 from evalmake.comparison.references import Histories, References
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import Node
-from evalmake.planner.staleness import find_lack, find_valid_records
+from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
 from evalmake.project.axes import to_part
 from evalmake.project.matrix import Evaluation
 from evalmake.project.requirements import HEADLINE, Gate, Referent
@@ -61,16 +61,19 @@ def judge_gates(
     histories: Histories,
     store: Store,
     only: Container[str] | None = None,
+    hide: Callable[[ActionHistory], ActionHistory] = lambda head: head,
 ) -> list[JudgedGate]:
     """The requirements of `nodes`, judged over all seeds of their cells, chosen for this build or not.
 
-    They are compared with results of the actions in `only`, if that is given.
+    They are compared with results of the actions in `only`, if that is given. `hide` takes out what may not be told of
+    an error.
     """
     others = find_cells_judged_together(workspace, nodes)
     known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
     read = make_item_reader(workspace.store_folder)
-    lacks = {node.name: find_lack(node.demands, store.history(node.action.digest)) for node in nodes}
+    heads = {node.name: store.history(node.action.digest) for node in nodes}
+    lacks = {node.name: find_lack(node.demands, hide(head)) for node in nodes if (head := heads[node.name])}
     references = References(workspace, store, only)
     return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells, lacks, references)
 

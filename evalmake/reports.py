@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +18,7 @@ from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.graph import ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import METHODS, report_identity
-from evalmake.planner.staleness import Reason, find_valid_records
+from evalmake.planner.staleness import ActionHistory, Reason, find_valid_records
 from evalmake.project.column_groups import list_groups
 from evalmake.project.key_types import Block
 from evalmake.project.report_rows import find_baseline
@@ -43,11 +44,17 @@ class ReportContent:
     gates: list[GateResult]
 
     @classmethod
-    def of(cls, workspace: Workspace, node: ReportNode, store: Store) -> ReportContent:
-        """Collect the content of a report from the store."""
+    def of(
+        cls,
+        workspace: Workspace,
+        node: ReportNode,
+        store: Store,
+        hide: Callable[[ActionHistory], ActionHistory] = lambda head: head,
+    ) -> ReportContent:
+        """Collect the content of a report from the store; `hide` takes out what may not be told of an error."""
         histories = find_valid_records(node.nodes, store)
         only = _find_comparable(workspace, node)
-        gates = [gate.result for gate in judge_gates(workspace, node.nodes, histories, store, only)]
+        gates = [gate.result for gate in judge_gates(workspace, node.nodes, histories, store, only, hide)]
         return cls(node, histories, gates)
 
     def identity(self) -> dict[str, str]:
@@ -141,7 +148,7 @@ def _export(
 ) -> None:
     """Write a report by its exporter: a file of results, or a folder of evidence."""
     from evalmake.evidence.material import ExportsEvidence
-    from evalmake.evidence_material import collect_material, plan_of_report
+    from evalmake.evidence_material import collect_material, plan_of_report, redact_errors
 
     report = content.node.declaration
     exporter = workspace.plugins.get("exporters", report.plugin)()
@@ -150,9 +157,11 @@ def _export(
         exporter.export(replace(results, read_lack=read_lack), path)
         return
     plan = plan_of_report(workspace, report.name)[1]
+    with_data = not getattr(report.settings, "redact", ())
+    if not with_data:  # a gate without a result says why
+        content = ReportContent.of(workspace, content.node, store, redact_errors(store).hide)
     results = collect_report_results(workspace, content, store, plan, frozenset())
     signers = find_signers(report, secrets)
-    with_data = not getattr(report.settings, "redact", ())
     material = collect_material(workspace, content.node, results, store, signers, with_data)
     exporter.export_evidence(material, report.settings or Block(), path)
 

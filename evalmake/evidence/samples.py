@@ -111,13 +111,19 @@ def is_field_shown(name: str, redacted: Collection[str]) -> bool:
     return name in _NUMBERS or any(name in fields for fields in texts)
 
 
+def name_attempt(action: str, number: int) -> str:
+    """Return what the salts of an attempt are made of."""
+    return f"{action}/{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What is left out of the samples of one evaluation. `key` is secret; `names` are of REDACTABLE."""
+    """What is left out of the samples of one attempt. `key` is secret; `names` are of REDACTABLE."""
 
     names: Collection[str]
     key: bytes
-    evaluation: str
+    attempt: str
+    """No two attempts have the same, so that a salt that was disclosed helps to guess nothing of another attempt."""
 
     def redact(self, data: bytes) -> list[SampleLeaf]:
         """Return the leaves of samples without the texts."""
@@ -126,7 +132,7 @@ class Redaction:
     def salts_of(self, index: int, row: Mapping[str, Any]) -> dict[str, str]:
         """Return the salts of those fields of a sample that are left out."""
         hidden = [name for name in row if not is_field_shown(name, self.names)]
-        return {name: self._hmac("salt", self.evaluation, str(index), name) for name in hidden}
+        return {name: self._hmac("salt", self.attempt, str(index), name) for name in hidden}
 
     def _redact_line(self, index: int, line: bytes) -> SampleLeaf:
         row = read_fields(line)

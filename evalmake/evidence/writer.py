@@ -15,7 +15,7 @@ from pathlib import Path
 from evalmake.evidence import layout
 from evalmake.evidence.canonical_json import to_canonical_json
 from evalmake.evidence.material import EvaluationMaterial, EvidenceMaterial, StoredRecord
-from evalmake.evidence.samples import Redaction, read_leaves, root_of
+from evalmake.evidence.samples import Redaction, name_attempt, read_leaves, root_of
 from evalmake.evidence.statements import SampleSet, state_build, state_evaluation, to_payload
 from evalmake.language.file_tree import list_plain_files
 from evalmake.planner.action import Artifact
@@ -113,7 +113,8 @@ class _EvidenceWriter:
         path = self._folder / f".{output.sha256}"
         self._write_content(path, output)
         try:
-            redaction = Redaction(self._redacted, self._material.secret, evaluation.told.action)
+            attempt = name_attempt(evaluation.told.action, evaluation.told.attempt)
+            redaction = Redaction(self._redacted, self._material.secret, attempt)
             leaves = redaction.redact(path.read_bytes())
         finally:
             path.unlink()

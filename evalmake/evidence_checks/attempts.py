@@ -14,6 +14,9 @@ from evalmake.planner.action import ActionResult
 from evalmake.store.acceptance import ACCEPTED_FROM
 from evalmake.store.records import is_sealed
 
+AFTER_A_FAILURE = ("failed", "cancelled")
+AFTER_AN_ATTEMPT = (*AFTER_A_FAILURE, "rerun", "too-old", "fell-short", "output-missing")
+"""Kinds of reasons that there are only where the action has an attempt already."""
 _SHORT = 19
 _CLOCK = timedelta(seconds=2)
 """By how much clocks that are set may disagree."""

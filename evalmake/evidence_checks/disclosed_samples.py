@@ -11,7 +11,15 @@ from typing import Any
 from evalmake.evidence import layout
 from evalmake.evidence.canonical_json import read_json_strictly
 from evalmake.evidence.disclosure import Disclosure
-from evalmake.evidence.samples import Redaction, SampleLeaf, read_fields, read_leaves, root_of, split_lines
+from evalmake.evidence.samples import (
+    Redaction,
+    SampleLeaf,
+    name_attempt,
+    read_fields,
+    read_leaves,
+    root_of,
+    split_lines,
+)
 from evalmake.evidence_checks.envelopes import (
     SignedEvaluation,
     check_expiry,
@@ -87,10 +95,14 @@ def _disclose(
         leaves = read_leaves(data)
     else:
         action = one.statement.predicate["buildDefinition"]["internalParameters"]["action"]
+        attempt = one.statement.predicate["result"]["attempt"]
         with open_store() as store:
-            data = _read_from_store(one, store)
-            redaction = Redaction(tuple(samples["redacted"]), read_secret(store), action)
-        leaves = redaction.redact(data)
+            data, secret = _read_from_store(one, store), read_secret(store)
+        for salted in (name_attempt(action, attempt), action):  # earlier versions had one salt for all attempts
+            redaction = Redaction(tuple(samples["redacted"]), secret, salted)
+            leaves = redaction.redact(data)
+            if root_of(leaves) == samples["merkle_root"]:
+                break
     if root_of(leaves) != samples["merkle_root"]:
         raise BadEvidence(f"{one.name}: the samples in the store are not those of the evidence")
     envelope = folder.read(f"{one.folder}/{layout.EVALUATION}").decode()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from evalmake.evidence_checks.attempts import read_time
+from evalmake.evidence_checks.attempts import AFTER_A_FAILURE, AFTER_AN_ATTEMPT, read_time
 from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.records import ProvedEvaluation
@@ -15,8 +15,6 @@ from evalmake.provenance.attempt import ATTEMPT
 from evalmake.provenance.build import BUILD
 from evalmake.store.acceptance import ACCEPTED_FROM
 
-_AFTER_AN_ATTEMPT = ("failed", "cancelled", "rerun", "too-old", "fell-short", "output-missing")
-"""Kinds of reasons that there are only where the action has an attempt already."""
 _CLOCK = timedelta(seconds=2)
 
 
@@ -87,9 +85,9 @@ def _contradict_attempt(
 
 def _contradict_reason(reason: Mapping[str, Any], before: Sequence[ActionResult]) -> str:
     kind, subject = str(reason.get("kind")), str(reason.get("subject") or "")
-    if kind in _AFTER_AN_ATTEMPT and not before:
+    if kind in AFTER_AN_ATTEMPT and not before:
         return f"it ran because of an attempt before it ({kind}), and there is none"
-    if kind in ("failed", "cancelled") and not any(
+    if kind in AFTER_A_FAILURE and not any(
         other.status == kind and other.detail[: len(subject)] == subject for other in before
     ):
         return f"it ran because an attempt before it {kind}, and none of those on record has that end"

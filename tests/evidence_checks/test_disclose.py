@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from evalmake.evidence import layout
+from evalmake.evidence.samples import Redaction, root_of
 from evalmake.evidence_checks.disclosed_samples import verify_disclosure
 from evalmake.evidence_checks.findings import Findings
+from evalmake.store.secret import read_secret
+from evalmake.store.store import Store
 from tests.evidence_checks.conftest import Made
+from tests.evidence_checks.false_signer import FalseSigner
 from tests.support.workspaces import Bench
 
 
@@ -25,6 +31,27 @@ def test_a_hidden_sample_is_shown_and_proved(made: Made, tmp_path: Path) -> None
     path.write_text(json.dumps(content))
     changed = made.bench.run("verify", str(path), "--key", key)
     assert (changed.status, "`target` is not what was signed" in changed.out) == (2, True)
+
+
+def test_evidence_with_the_salts_of_before_is_disclosed(made: Made, tmp_path: Path) -> None:
+    """Evidence of an earlier version, whose salts are the same for all attempts, still shows a sample."""
+    bench = Bench(Path(shutil.copytree(made.bench.root, tmp_path / "copy")))
+    signer = FalseSigner.of(made, bench.root / "hidden")
+    place = signer.place("grid/1")
+    with Store.open(bench.root / ".evalmake/store", "") as store:
+        secret = read_secret(store)
+    action = signer.records("grid/1")[-1].action
+    data = (bench.root / "evidence/evaluations/0001-grid-1/outputs/samples.jsonl").read_bytes()
+    leaves = Redaction(("prompt", "target"), secret, action).redact(data)
+    before = (place / layout.REDACTED_SAMPLES).read_bytes()
+    (place / layout.REDACTED_SAMPLES).write_bytes(b"".join(leaf.to_line() for leaf in leaves))
+    assert (place / layout.REDACTED_SAMPLES).read_bytes() != before
+    root = root_of(leaves)
+    signer.state(place / layout.EVALUATION, lambda said: said["result"]["samples"].update(merkle_root=root))
+    signer.sign()
+    done = bench.run("disclose", "hidden", "3", "--of", "grid/1")
+    assert done.status == 0, done.text
+    assert "What is 3 + 6?" in done.out
 
 
 def test_evidence_with_texts_needs_no_store(made: Made, evidence: Path) -> None:
