@@ -8,6 +8,7 @@ This module runs before everything else and imports next to nothing: keep it so 
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from io import BufferedWriter, FileIO, TextIOWrapper
@@ -16,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # loading `typing` takes as long as a null build of a hundred evaluations
     from typing import Any
 
+_ESCAPES = "evalmake-escapes"
 READER_GONE = 141
 """The exit status of a command whose output nobody reads any more: that of a program which SIGPIPE ended."""
 
@@ -61,13 +63,23 @@ def open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    sys.stdout = _wrap(_ResultFile(1, "w", closefd=False), sys.stdout, "strict")
-    sys.stderr = _wrap(_MessageFile(2, "w", closefd=False), sys.stderr, "backslashreplace")
+    codecs.register_error(_ESCAPES, _escape)
+    sys.stdout = _wrap(_ResultFile(1, "w", closefd=False), sys.stdout)
+    sys.stderr = _wrap(_MessageFile(2, "w", closefd=False), sys.stderr)
 
 
-def _wrap(file: FileIO, before: object, errors: str) -> TextIOWrapper:
+def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """The bytes of a file name as they are, as Python writes them in the locale C, and any other half as text."""
+    assert isinstance(error, UnicodeEncodeError)
+    is_of_bytes = all("\udc80" <= char <= "\udcff" for char in error.object[error.start : error.end])
+    return codecs.lookup_error("surrogateescape" if is_of_bytes else "backslashreplace")(error)
+
+
+def _wrap(file: FileIO, before: object) -> TextIOWrapper:
     encoding = getattr(before, "encoding", None) or "utf-8"
-    errors = getattr(before, "errors", None) or errors
+    errors = getattr(before, "errors", None) or "strict"
+    # Half of a character in somebody else's text is no reason to say nothing; in JSON, `\ud800` is how it is written.
+    errors = {"strict": "backslashreplace", "surrogateescape": _ESCAPES}.get(errors, errors)
     line_buffering = file.isatty() or file.fileno() == 2
     return TextIOWrapper(BufferedWriter(file), encoding, errors, line_buffering=line_buffering)
 

@@ -21,6 +21,7 @@ from evalmake.planner.action import ActionResult
 from evalmake.store.records import record_from_text, record_to_text
 from tests.evidence_checks.conftest import Made, failures
 from tests.evidence_checks.false_signer import FalseSigner
+from tests.support.workspaces import Bench
 
 Signer = Callable[[Path], FalseSigner]
 ONE = "grid/1"
@@ -365,3 +366,25 @@ def test_another_version_excuses_no_report(made: Made, signer: FalseSigner) -> N
     told = unchecked(made, signer)["report"]
     assert "evalmake 9.9.9 wrote the reports" in told
     assert "report.md is not what evalmake writes of these records" in told
+
+
+@pytest.mark.parametrize("version", ["\ud800", "1\x1b[2K", "9" * 5000])
+def test_an_odd_version_is_shown_as_text(made: Made, signer: FalseSigner, version: str) -> None:
+    """A version that no terminal can show ends no command in a traceback, as text or as JSON, which is still JSON."""
+    for path in (signer.folder / layout.BUILD, *signer.folder.glob("evaluations/*/evaluation.json")):
+        signer.state(path, lambda said: said["runDetails"]["builder"]["version"].update(evalmake=version))
+    signer.change_output(ONE, "provenance/build.json", lambda build: build.update(evalmake=version))
+    path = signer.folder / "report.md"
+    path.write_text(path.read_text().replace("0.", "0.9", 1))
+    signer.sign()
+    bench, key = Bench(signer.folder.parent), str(made.bench.root / "audit.pub")
+    for words in (("verify",), ("verify", "--json")):
+        ended = bench.run(*words, "evidence", "--key", key)
+        assert ended.status == 1, ended.text
+        assert "\x1b" not in ended.text
+    assert bench.run("audit", "evidence").status == 0
+    told = bench.run("audit", "evidence", "--format", "json")
+    assert told.status == 0, told.text
+    shown = json.dumps(json.loads(told.out), ensure_ascii=False)
+    assert version in shown or "\x1b" in version  # no command hands on what a terminal would obey
+    assert bench.run("reproduce", "evidence", "--key", key, "--replay", "--json").status in (0, 1)
