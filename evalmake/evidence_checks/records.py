@@ -100,15 +100,18 @@ def read_build(folder: EvidenceFolder) -> Mapping[str, Any]:
     return folder.open_statement(layout.BUILD, layout.BUILD_TYPE, []).predicate
 
 
+def describe_acceptance(one: ProvedEvaluation) -> str:
+    """Who accepted the result of an evaluation for another definition, and why; empty where nobody did."""
+    facts = one.counting.facts if one.counting else {}
+    if ACCEPTED_FROM not in facts:
+        return ""
+    who, why = facts.get(USER, "somebody"), facts.get(ACCEPTED_BECAUSE, "")
+    return f"was measured by another definition; {who} accepted it because: {why}"
+
+
 def _tell_acceptances(proved: Sequence[ProvedEvaluation], findings: Findings) -> None:
     """A result that somebody accepted was measured by another definition: no plan proves that it may count."""
-    told = []
-    for one in proved:
-        facts = one.counting.facts if one.counting else {}
-        if ACCEPTED_FROM in facts:
-            who, why = facts.get(USER, "somebody"), facts.get(ACCEPTED_BECAUSE, "")
-            told.append(f"{one.signed.name} was measured by another definition; {who} accepted it because: {why}")
-    if told:
+    if told := [f"{one.signed.name} {text}" for one in proved if (text := describe_acceptance(one))]:
         findings.skip("accepted", f"{count(len(told), 'result')} that a person let count", *told)
 
 

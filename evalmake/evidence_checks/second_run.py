@@ -12,7 +12,7 @@ from evalmake.evidence_checks.loaded_inputs import LoadedInputs
 from evalmake.evidence_checks.missing_parts import Readiness, allowing, environment_of, words_of
 from evalmake.evidence_checks.project_copy import ProjectLayout
 from evalmake.evidence_checks.rebuilt_store import fill_store
-from evalmake.evidence_checks.records import ProvedEvaluation
+from evalmake.evidence_checks.records import ProvedEvaluation, describe_acceptance
 from evalmake.evidence_checks.sources import open_sources
 from evalmake.evidence_material import list_evaluations
 from evalmake.planner.staleness import find_valid_records
@@ -51,6 +51,8 @@ class ComparedEvaluation:
     """How many have the same id on both sides."""
     differences: tuple[ItemDifference, ...] = ()
     note: str = ""
+    accepted: str = ""
+    """Who let the result on record count, and why, if it was measured by another definition."""
 
     @property
     def has_failed(self) -> bool:
@@ -117,7 +119,11 @@ def compare_runs(
         again = outcome.results
         assert again is not None, "a build that ended has results"
         found = {result.name: result for result in again.results}
-        compared = [_compare(result, found.get(result.name), recorded, again) for result in recorded.results]
+        accepted = {one.signed.name: describe_acceptance(one) for one in evaluations}
+        compared = [
+            replace(_compare(result, found.get(result.name), recorded, again), accepted=accepted.get(result.name, ""))
+            for result in recorded.results
+        ]
     unasked = {node.name: node.evaluation.benchmark.unasked for node in nodes}
     compared = [replace(one, note=one.note or unasked[one.name]) for one in compared]
     tested = [one.comparison for one in compared if one.comparison is not None]

@@ -94,6 +94,8 @@ def _render_differences(differences: Sequence[Disagreement]) -> Iterator[str]:
 def _render_second_run(second: SecondRun) -> Iterator[str]:
     for one in _first(second.compared):
         yield f"  {_judge(one):<8}  {one.name}  {_describe(one)}"
+        if one.accepted:
+            yield f"      the result on record {one.accepted}"
         for item in one.differences[:_MOST_DIFFERENCES]:
             yield f"      {item.id}: {_show(item.recorded)} on record, {_show(item.again)} again"
         if (more := len(one.differences) - _MOST_DIFFERENCES) > 0:
@@ -175,4 +177,5 @@ def _comparison_to_json(one: ComparedEvaluation) -> dict[str, Any]:
         "items": one.items,
         "differences": [{"id": row.id, "recorded": row.recorded, "again": row.again} for row in one.differences],
         "note": one.note,
+        "accepted": one.accepted,
     }

@@ -93,5 +93,8 @@ def test_a_result_that_was_accepted_is_told(partial: Made) -> None:
     assert told.message == "3 results that a person let count"
     assert told.details[0].startswith("grid/1 was measured by another definition; ")
     assert told.details[0].endswith("accepted it because: a space does not matter")
+    ended = bench.run("reproduce", "evidence", "--key", "audit.pub", "--ask", "--into", "again")
+    assert "the result on record was measured by another definition; " in ended.out, ended.text
+    assert "accepted it because: a space does not matter" in ended.out
     statement = next((bench.root / "evidence/evaluations").glob("0001-*/records.jsonl")).read_text()
     assert "a space does not matter" in statement
