@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalmake.evidence_checks.loaded_inputs import LoadedInputs
 from evalmake.evidence_checks.path_names import HUB, place_of
 from evalmake.evidence_checks.recorded_inputs import SOURCES, bad_evidence, check_copies
-from evalmake.language.diagnostic import make_error
+from evalmake.evidence_checks.sources import list_unread_sources, open_sources
+from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.project.catalog import PREFIX
 
 _NEVER_WRITTEN = (".evalmake", ".git", ".hg", ".jj", ".svn")
@@ -60,11 +62,22 @@ def write_project(evidence: Path, inputs: LoadedInputs, root: Path) -> ProjectLa
     layout = ProjectLayout.of(root, inputs)
     copies = check_copies(evidence / SOURCES, inputs.files)
     wanted = {layout.path_of(name): path for name, path in copies.items() if not name.startswith((PREFIX, HUB))}
+    for name in _list_unread(evidence, copies):
+        raise bad_evidence(f"the evidence wants to write `{name}`, which its Evalfile does not read")
     if _is_empty(root):
         _copy(wanted.items(), root)
     else:
         _check_same(wanted, root)
     return layout
+
+
+def _list_unread(evidence: Path, names: Iterable[str]) -> list[str]:
+    """The files that its Evalfile does not read; where it does not load here, those that programs may obey."""
+    with TemporaryDirectory(prefix="evalmake-sources-") as scratch:
+        try:
+            return list_unread_sources(open_sources(evidence, Path(scratch))[0])
+        except EvalmakeError:
+            return [name for name in names if any(part.startswith(".") for part in Path(name).parts)]
 
 
 def _copy(files: Iterable[tuple[Path, Path]], root: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from evalmake.evidence_checks.loaded_inputs import NAME, LoadedInputs
-from evalmake.evidence_checks.path_names import PathNames, place_of
+from evalmake.evidence_checks.path_names import HUB, PathNames, place_of
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.external_inputs import ExternalInputs, FoundFolders
 from evalmake.language.file_content import Content
@@ -41,6 +41,7 @@ class RecordedInputs(ExternalInputs):
         self._absent = absent
         self._placed: dict[Path, Path] = {}
         """Where the content of a file lies -> the path of the file."""
+        self._of_datasets: set[str] = set()
         self._copies = check_copies(sources, inputs.files)
 
     def variable(self, name: str) -> str | None:
@@ -106,8 +107,15 @@ class RecordedInputs(ExternalInputs):
         return place
 
     def copy_of(self, name: str) -> Path | None:
-        """The copy of a file by its name, if it was copied."""
+        """The copy of a file of a data set by its name, if it was copied."""
+        if name.startswith(HUB):
+            self._of_datasets.add(name)
         return self._copies.get(name)
+
+    def list_unread(self) -> list[str]:
+        """The names of copies in `sources/` that loading the Evalfile has not asked for."""
+        read = {self._name(path) for path in (*self.texts, *self.digests)}
+        return sorted(self._copies.keys() - read - self._of_datasets)
 
     def _name(self, path: Path) -> str:
         text = str(path.absolute())

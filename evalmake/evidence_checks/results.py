@@ -16,7 +16,7 @@ from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, SignedStatement
 from evalmake.evidence_checks.rebuilt_store import fill_store
 from evalmake.evidence_checks.records import ProvedEvaluation
-from evalmake.evidence_checks.sources import open_sources
+from evalmake.evidence_checks.sources import list_unread_sources, open_sources
 from evalmake.evidence_checks.statements import find_version, material_of
 from evalmake.evidence_material import list_evaluations, render_reports
 from evalmake.language.diagnostic import EvalmakeError
@@ -83,6 +83,10 @@ def check_results(
         _skip_what_needs_a_plan(findings)
         return None
     findings.judge("plan", wrong, f"planned again: {planned.plan}")
+    if unread := list_unread_sources(planned.workspace):
+        findings.fail(
+            "sources", *(f"{layout.SOURCES}/ has {name}, which its Evalfile does not read" for name in unread)
+        )
     nodes = {node.name: node for node in planned.nodes}
     if agreed is not None:
         check_agreed_executors(agreed, planned.graph, planned.nodes, findings)

@@ -175,6 +175,12 @@ def open_sources(folder: Path, scratch: Path) -> tuple[Workspace, Graph]:
     return workspace, graph
 
 
+def list_unread_sources(workspace: Workspace) -> list[str]:
+    """The files of `sources/` that the Evalfile of evidence does not read, after `open_sources`."""
+    external = workspace.project.external
+    return external.list_unread() if isinstance(external, RecordedInputs) else []
+
+
 def read_inputs(folder: Path) -> LoadedInputs:
     """What `inputs.json` of an evidence folder says; EvalmakeError where it is not what evalmake writes."""
     try:
