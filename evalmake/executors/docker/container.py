@@ -72,7 +72,7 @@ def create_parameters(
         mem_limit=job.memory,
         pids_limit=_PROCESS_LIMIT,
         memswap_limit=job.memory,  # the limit holds for memory and swap together
-        shm_size=settings.shm.bytes if settings.shm else None,
+        shm_size=settings.shm.bytes,
         device_requests=_device_requests(job),
         log_config={"Type": "json-file", "Config": {}},  # a driver whose logs can be read back
     )

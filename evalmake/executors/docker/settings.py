@@ -14,6 +14,8 @@ from evalmake.executors.setting_types import Mounts, Unquoted
 from evalmake.language.values import Size
 from evalmake.project.key_types import Block, define_key
 
+_SHARED_MEMORY = Size.parse("16GiB")
+"""PyTorch and vLLM pass tensors among processes in it, and fail with the 64 MB that an engine gives by itself."""
 _HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")
 
 
@@ -50,8 +52,10 @@ class Settings(Block):
     )
     image: str | None = define_key(None, "The image for benchmarks that name none.", '"acme/evals:1"')
     gpus: Gpus = define_key(None, "The GPUs that jobs share: how many, all, or their ids.", '"all"', unset="none")
-    shm: Size | None = define_key(
-        None, "The size of the shared memory of a container.", "16GiB", unset="64MB, the default of the engine"
+    shm: Size = define_key(
+        _SHARED_MEMORY,
+        "How much shared memory, /dev/shm, a container may use: a most, none of it is set aside.",
+        "64GiB",
     )
     network: Annotated[Literal["open", "gateway"], Unquoted] = define_key(
         "open", "What a job can reach: everything, or only the gateway.", "gateway"

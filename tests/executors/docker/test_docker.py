@@ -131,6 +131,14 @@ def test_limits(docker: Made, root: Path) -> None:
     assert output(root, "shm").split()[1] == "96"
 
 
+def test_shared_memory_suits_torch(docker: Made, root: Path) -> None:
+    """Where nothing is said of it, a container may use far more than the 64 MB that an engine gives by itself."""
+    executor = docker()
+    executor.submit(job(root, "df -m /dev/shm | tail -1 > out/shm"), {})
+    assert finished(executor, root / "job.1").status == 0
+    assert output(root, "shm").split()[1] == "16384"
+
+
 def test_refused_resources(docker: Made, root: Path, engine: Dockerd) -> None:
     """Resources that the engine lacks are refused with the reason, and nothing is left."""
     executor = docker()
