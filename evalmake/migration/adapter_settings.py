@@ -92,8 +92,9 @@ class AdapterSettings:
             if system.value is not None:
                 self._set_system(system, None)
         self._change_requests(self.path)
-        if self._get("process_reasoning_traces") or self._get("use_reasoning"):
-            self._strip(self.path, "process_reasoning_traces")
+        flags = ("process_reasoning_traces", "use_reasoning")  # the second is the older name of the first
+        if said := [flag for flag in flags if self._get(flag)]:
+            self._strip(self.path, said[0])
         for tag in ("start_reasoning_token", "end_reasoning_token"):
             self._get(tag)
         self._log("use_request_logging", "max_logged_requests", "requests")
@@ -130,10 +131,22 @@ class AdapterSettings:
                 continue
             if theirs == "headers_to_add":
                 value = {name: text for name, text in value.items() if not self._is_secret(name, text, node)}
+            if theirs == "params_to_add":
+                self._note_nulls(theirs, node)
             self.keys[ours] = Item(value, node)
         if isinstance(added := self.keys.get("params"), Item) and "extra_body" in added.value:
             why = "sent as a field of this name, as the launcher does; a server may want its entries in `params`"
             self.draft.note("params_to_add.extra_body", why, added.node)
+
+    def _note_nulls(self, place: str, node: Node) -> None:
+        """Note entries that are null: the launcher sends them, and `none` of an Evalfile takes a parameter away."""
+        if not isinstance(node.value, dict):
+            return
+        for key, own in node.value.items():
+            self._note_nulls(f"{place}.{key}", own)
+            if own.value is None:
+                why = f'a null is not sent, but left out; `drop = ["{key}"]` takes the harness\'s own away, too'
+                self.draft.note(f"{place}.{key}", why, own)
 
     def _is_secret(self, name: str, text: Any, node: Node) -> bool:
         secret = guard_secret(name, str(text))

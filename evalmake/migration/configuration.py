@@ -103,8 +103,11 @@ class Configuration:
         found.check()
 
     def note_missing(self, found: Diagnostics) -> None:
-        """Note every value that was needed and is not given."""
-        for path, node in self.missing.items():
+        """Note every value that was needed and is not given; once, if several tasks have it from all tasks."""
+        once: dict[object, tuple[str, Node]] = {}
+        for path, node in sorted(self.missing.items(), key=lambda one: len(one[0])):
+            once.setdefault(node.span or path, (path, node))
+        for path, node in once.values():
             text = f"`{path}` is not given: it is `{MISSING}`"
             found.error("bad-config", text, node.span, help=[f"give it on the command line: {path}=..."])
 

@@ -30,14 +30,28 @@ from evalmake.migration.run_settings import RunSettings, merge_extra, read_run_s
 from evalmake.migration.yaml_file import Document, Node
 from evalmake.project.catalog import Entry, fit_to_repeats, wheel_names
 
+_OF_SERVERS = {
+    "api_key_name": "the server is one that evalmake starts: it asks for no key",
+    "model_id": "`served_model_name` of the deployment is the name of the model",
+}
+"""Why keys of `target.api_endpoint` have no place beside a deployment, wherever they stand."""
 _NO_PLACE = {
     "export": "reports are files that `report` blocks write: markdown, json, in-toto",
     "metadata": "a comment in the Evalfile, or `comment` of an executor",
     "evaluation.overrides": "the launcher no longer reads it: write `nemo_evaluator_config`",
     "deployment.cache_path": "mount it in the executor: `mounts`",
     "deployment.endpoints": "the engine knows its paths",
-    "target.api_endpoint": "the benchmark and the harness decide it",
+    "deployment.multiple_instances": (
+        "the launcher no longer reads it: `execution.num_instances` gives the deployment `replicas`"
+    ),
+    "target.api_endpoint.type": "the task decides it",
+    "target.api_endpoint.stream": (
+        "the launcher does not read it here, but in `nemo_evaluator_config.target.api_endpoint`"
+    ),
+    "target.api_endpoint": "`deployment` is the model that is asked",
 }
+_STREAMING = ("genai-perf-eval", "lm-evaluation-harness")
+"""The harnesses whose commands have a place for `stream`."""
 _OWN_TIMEOUT = Expression("1h")
 """What evalmake takes where an eval says nothing."""
 _NOWHERE = "evalmake has no key for it"
@@ -156,6 +170,9 @@ class _Translation:
             self.draft.note(f"{task.path}.container", "the wheel takes its place", image.use())
         elif image is not None:
             keys["image"] = Item(self.draft.resolve(self.configuration.read(image, f"{task.path}.container")), image)
+        if "stream" in keys and task.entry and task.entry.harness not in _STREAMING:
+            path = f"{GLOBAL}.target.api_endpoint.stream"
+            self.draft.note(path, f"{task.entry.harness} does not read it", keys.pop("stream").node)
         extra = merge_extra(dict(task.entry.keys.get("extra", {})) if task.entry else {}, settings.extra)
         self._read_commands(task, keys)
         env = read_variables(self.configuration, self.draft, f"{task.path}.env_vars")
@@ -260,7 +277,10 @@ class _Translation:
         for path, node in self.configuration.unread():
             stray, advice = find_stray(path)
             if stray and advice:
-                self.draft.note(stray, f"{_NOWHERE}: {advice}", node)
+                self.draft.note(stray, f"nothing reads it here: {advice}", node)
+                continue
+            if (key := path.rpartition("target.api_endpoint.")[2]) in _OF_SERVERS:
+                self.draft.note(path, _OF_SERVERS[key], node)
                 continue
             adapter, _, key = path.rpartition(".adapter_config.")
             if adapter and key in NOT_USED:

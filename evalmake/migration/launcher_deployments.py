@@ -63,6 +63,7 @@ class DeploymentReader:
                 notes=[f"known are none, {', '.join(_ARGUMENTS)}"],
                 help=["name one in `defaults`: - deployment: vllm"],
             )
+        self._drop_lepton_elsewhere()
         served = self._item("served_model_name")
         name = self.draft.name("deployment", str(served.value or "server"))
         block = self.draft.block("deployment", name, "", node)
@@ -82,6 +83,15 @@ class DeploymentReader:
             self.draft.note(f"{self.path}.num_nodes", why, self.configuration.find(f"{self.path}.num_nodes"))
         self._write_size(block, engine)
         return name
+
+    def _drop_lepton_elsewhere(self) -> None:
+        """Where servers do not run on Lepton, nothing that is said of endpoints there counts."""
+        node, lepton = self.configuration.find(self.path), self.configuration.find(f"{self.path}.lepton_config")
+        if node and lepton and self.configuration.get("execution.type") != "lepton":
+            self.draft.note(f"{self.path}.lepton_config", "it is for `execution: lepton`", lepton)
+            for _, leaf in lepton.leaves():
+                leaf.used = True
+            del node.value["lepton_config"]
 
     def _get(self, key: str, default: Any = None) -> Any:
         return self.draft.resolve(self.configuration.get(f"{self.path}.{key}", default))

@@ -28,8 +28,11 @@ _NO_PLACE = {
     "username": "it is part of `host`: USER@HOST",
     "gres": "evaluations of an endpoint need no GPU",
     "lepton_platform.tasks.api_tokens": "evalmake hands each job a token of its own gateway",
+    "evaluation_tasks.use_shared_storage": "jobs share the folder `work` of the executor, or none",
     "endpoint_readiness_timeout": "an endpoint is asked when an evaluation starts",
 }
+_SHARED_MEMORY = Item(Expression("100GiB"), Node(None, remark="a most: none of it is set aside"))
+"""What the launcher gives each container on this machine."""
 _LEPTON_TASKS = "execution.lepton_platform.tasks"
 _SBATCH_KEYS = ("qos", "reservation", "constraint")
 
@@ -136,7 +139,7 @@ class ExecutorReader:
 
     def _read_docker_arguments(self) -> None:
         node = self._find("extra_docker_args")
-        words = split_words(str(self._get("extra_docker_args", "")), node)
+        words, shm = split_words(str(self._get("extra_docker_args", "")), node), _SHARED_MEMORY
         while words:
             flag, equals, value = words.pop(0).partition("=")
             if not equals and words and not words[0].startswith("-"):
@@ -144,8 +147,11 @@ class ExecutorReader:
             if flag in ("-v", "--volume"):
                 for side in ("evaluation", "deployment"):
                     self._add_mount(side, value, node)
-            elif flag == "--shm-size" and (size := re.fullmatch(r"(\d+)([gmGM])[bB]?", value)):
-                self._block.set("shm", Expression(f"{size[1]}{size[2].upper()}iB"))
+            elif flag == "--shm-size" and (size := re.fullmatch(r"(\d+)(?:([kmgtKMGT])[bB]?|[bB])?", value)):
+                shm = Item(Expression(f"{size[1]}{size[2].upper()}iB" if size[2] else f"{size[1]}B"))
+            elif flag in ("--ipc", "--shm-size"):
+                why = "an executor says how much shared memory a container may use: `shm`"
+                self.draft.note(f"execution.extra_docker_args {flag}", why, node)
             elif flag in ("-u", "--user"):
                 self._block.set("user", value)
             elif flag == "--gpus" and not self.served:
@@ -153,6 +159,7 @@ class ExecutorReader:
             elif flag != "--gpus":
                 why = "an executor has no such option; `evalmake help docker` lists those that it has"
                 self.draft.note(f"execution.extra_docker_args {flag}", why, node)
+        self._block.set("shm", shm)
 
     def _read_slurm(self, found: Executors) -> None:
         self._block.set("backend", Symbol("slurm"))

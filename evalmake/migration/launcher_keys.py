@@ -51,9 +51,19 @@ def _list_shipped(group: str, *more: str) -> Tree:
     return dict.fromkeys([*keys, *more])
 
 
+_LEPTON: Tree = {
+    "evaluation_tasks": dict.fromkeys(("resource_shape", "timeout", "use_shared_storage")),
+    "lepton_platform": {
+        "tasks": dict.fromkeys(("node_group", "env_vars", "mounts", "image_pull_secrets", "api_tokens")),
+        "deployment": dict.fromkeys(("node_group", "endpoint_readiness_timeout", "platform_defaults")),
+    },
+}
 CONFIGURATION: Tree = {
     **dict.fromkeys(("defaults", "hydra", "auxiliary_deployments", "env_vars", "export", "metadata")),
-    "execution": _list_shipped("execution", "env_vars", "auto_export", "proxy", "deployment", "lepton_config"),
+    "execution": {
+        **_list_shipped("execution", "env_vars", "auto_export", "proxy", "deployment", "lepton_config"),
+        **_LEPTON,
+    },
     "deployment": _list_shipped(
         "deployment", "hf_model_handle", "endpoints", "lepton_config", "num_nodes", "cache_path", "pre_cmd", "command"
     ),

@@ -61,6 +61,8 @@ def read_run_settings(configuration: Configuration, draft: Draft, path: str) -> 
     found.adapter = AdapterSettings(configuration, draft, f"{path}.target.api_endpoint.adapter_config").read()
     if (tries := _item(configuration, draft, f"{params}.max_retries")) is not None:
         found.adapter["retry"] = tries
+    if (stream := _item(configuration, draft, f"{path}.target.api_endpoint.stream")) is not None and stream.value:
+        found.benchmark["stream"] = stream
     if (timeout := _item(configuration, draft, f"{params}.request_timeout")) is not None:
         found.benchmark["request_timeout"] = Item(int(timeout.value), timeout.node)
         if timeout.value > _GATEWAY_PATIENCE:
@@ -107,7 +109,6 @@ def _read_extra(configuration: Configuration, draft: Draft, path: str, found: Ru
 def _note_the_rest(configuration: Configuration, draft: Draft, path: str) -> None:
     reasons = {
         "config.output_dir": "outputs are in the store",
-        "target.api_endpoint.stream": "the harness and the gateway decide whether replies are streamed",
     }
     for key, why in reasons.items():
         if node := configuration.find(f"{path}.{key}"):

@@ -352,3 +352,104 @@ def test_tokens_of_lepton_are_not_copied(project: Project) -> None:
     assert re.search(r'PLAIN += "ABC"', ran.stdout)
     assert "UNIQUE_TOKEN" not in ran.stdout + ran.stderr
     assert "a token is not copied: set ENDPOINT_API_KEY" in ran.stderr
+
+
+def test_shared_memory_is_what_the_launcher_gives(project: Project) -> None:
+    """Each container gets 100 GiB at most, servers too; what `extra_docker_args` say counts, in any of their units."""
+    local = "execution: {%s}\ntarget:"
+    for said, written in (
+        ("", "shm     = 100GiB  # a most"),
+        ("extra_docker_args: --shm-size 8g", "shm     = 8GiB\n"),
+        ("extra_docker_args: --shm-size=67108864", "shm     = 67108864B\n"),
+    ):
+        text = OF_ONE_TASK.format(task="simple_evals.mgsm", more="").replace("target:", local % said, 1)
+        project.write("c.yaml", text)
+        ran = project.run("import", "c.yaml", "-o", "Evalfile", "--replace")
+        assert written in (project.root / "Evalfile").read_text()
+        assert ran.stderr.count("--shm-size") == 0
+        project.run("-n")
+    project.write("c.yaml", text.replace("--shm-size=67108864", "--ipc=host"))
+    assert "how much shared memory a container may use: `shm`" in project.run("import", "c.yaml").stderr
+    project.write("c.yaml", SERVED.format(execution="local", keys="mounts: {deployment: {/a: /b}}", more=""))
+    written = project.run("import", "c.yaml").stdout
+    assert re.search(r"executor servers from box \{\n    mounts", written)
+    assert written.count("shm ") == 1
+    assert "shm " in project.run("import", "c.yaml", "--wheels").stdout.partition("executor servers {")[2]
+
+
+def test_a_null_parameter_is_noted(project: Project) -> None:
+    """The launcher sends it; evalmake does not, and says so at its line, at any depth."""
+    adapter = "adapter_config: {params_to_add: {x: null, y: {z: null, w: 1}}}"
+    more = f"nemo_evaluator_config: {{target: {{api_endpoint: {{{adapter}}}}}}}"
+    project.write("c.yaml", OF_ONE_TASK.format(task="simple_evals.mgsm", more=more))
+    ran = project.run("import", "c.yaml", "-o", "Evalfile")
+    assert 'c.yaml:8: params_to_add.x: a null is not sent, but left out; `drop = ["x"]`' in ran.stderr
+    assert "params_to_add.y.z: a null is not sent" in ran.stderr
+    assert "params_to_add.y.w" not in ran.stderr
+    assert "1 to run" in project.run("-n").stdout
+
+
+@pytest.mark.parametrize(
+    ("task", "written", "noted"),
+    [
+        ("lm-evaluation-harness.ifeval", True, False),
+        ("simple_evals.mgsm", False, True),
+    ],
+)
+def test_streams_are_asked_for_where_the_harness_can(project: Project, task: str, written: bool, noted: bool) -> None:
+    """`stream` reaches the harnesses whose commands have a place for it; for others a note says that they have none."""
+    more = "nemo_evaluator_config: {target: {api_endpoint: {stream: true}}}"
+    project.write("c.yaml", OF_ONE_TASK.format(task=task, more=more))
+    ran = project.run("import", "c.yaml", "-o", "Evalfile")
+    assert bool(re.search("stream += true", (project.root / "Evalfile").read_text())) == written
+    assert ("stream: simple-evals does not read it" in ran.stderr) == noted
+    (node,) = Workspace.open(project.root / "Evalfile").graph(()).nodes.values()
+    run = json.loads(NemoHarness().command(node.evaluation).files["run_config.json"])
+    assert run["target"]["api_endpoint"].get("stream") == (True if written else None)
+
+
+def test_notes_say_why(project: Project) -> None:
+    """Keys that something else decides, and keys for another place, each with its own line and reason."""
+    keys = "resource_shape: x"
+    more = ", multiple_instances: true, lepton_config: {resource_shape: gpu.2xh100, min_replicas: 2, envs: {A: b}}"
+    text = SERVED.format(execution="local", keys=keys, more=more)
+    text += "target: {api_endpoint: {api_key_name: K, type: chat, stream: true}}\n"
+    project.write("c.yaml", text)
+    ran = project.run("import", "c.yaml", "-o", "Evalfile")
+    for said in (
+        "execution.resource_shape: nothing reads it here: `resource_shape` belongs under `evaluation_tasks`",
+        "deployment.multiple_instances: the launcher no longer reads it: `execution.num_instances`",
+        "deployment.lepton_config: it is for `execution: lepton`",
+        "target.api_endpoint.api_key_name: the server is one that evalmake starts: it asks for no key",
+        "target.api_endpoint.type: the task decides it",
+        "target.api_endpoint.stream: the launcher does not read it here, but in `nemo_evaluator_config.target",
+    ):
+        assert said in ran.stderr, said
+    written = (project.root / "Evalfile").read_text()
+    assert "resources = { gpus = 8 }" in written
+    assert "replicas" not in written.partition("# From")[0]
+    assert "A = " not in written
+
+
+def test_the_older_name_of_a_flag_is_no_stranger(project: Project) -> None:
+    """`use_reasoning` is `process_reasoning_traces`: either strips reasoning, and none beside the other is noted."""
+    adapter = "adapter_config: {use_reasoning: %s, process_reasoning_traces: %s}"
+    for values in (("false", "true"), ("true", "false"), ("true", "true"), ("false", "false")):
+        more = f"nemo_evaluator_config: {{target: {{api_endpoint: {{{adapter % values}}}}}}}"
+        project.write("c.yaml", OF_ONE_TASK.format(task="simple_evals.mgsm", more=more))
+        ran = project.run("import", "c.yaml")
+        assert ran.stderr == ""
+        assert ("strip_reasoning" in ran.stdout) == ("true" in values)
+
+
+def test_a_missing_value_of_all_tasks_is_told_once(project: Project) -> None:
+    """By its own path, however many tasks have it from there."""
+    text = OF_ONE_TASK.format(task="simple_evals.mgsm", more="").replace(
+        "  tasks:", "  nemo_evaluator_config:\n    config:\n      params:\n        limit_samples: ???\n  tasks:"
+    )
+    project.write("c.yaml", text + "    - name: simple_evals.mmlu\n")
+    said = project.run("import", "c.yaml", status=2).stderr
+    path = "evaluation.nemo_evaluator_config.config.params.limit_samples"
+    assert said.count("is not given") == 1
+    assert f"give it on the command line: {path}=..." in said
+    assert project.run("import", "c.yaml", f"{path}=3").stdout.count("limit ") == 1

@@ -140,7 +140,7 @@ def test_keys_that_nothing_reads_are_told_with_what_was_meant(
     project.write("c.yaml", CONFIG.replace(old, new, 1))
     ran = project.run("import", "c.yaml")
     (line,) = [line for line in ran.stderr.splitlines() if f" {path}: " in line]
-    assert line.endswith(f"evalmake has no key for it: {said}")
+    assert line.endswith(f"nothing reads it here: {said}")
 
 
 @pytest.mark.parametrize("text", [BOMB, "[" * 100_000, "a: " + "{a: " * 500, "x: &x [*x]", "- " * 3000 + "a"])

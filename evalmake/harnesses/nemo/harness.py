@@ -158,6 +158,9 @@ class NemoHarness:
             "Metrics that the harness lacks, each the mean of those that it lists, in which `*` is any text.",
             '{ pass_rate = ["*_pass_rate_pass_rate"] }',
         )
+        stream: bool | None = define_key(
+            None, "Whether the harness asks for streamed replies, where it has the choice.", "true", unset="no"
+        )
         max_retries: Count = define_key(1, "How often the harness itself tries a request.", "3")
         request_timeout: Count | None = define_key(None, "How many seconds the harness waits for one reply.", "600")
 
@@ -358,6 +361,7 @@ def _build_run_config(evaluation: Evaluation) -> dict[str, Any]:
             "api_endpoint": {
                 "type": _endpoint_kind(evaluation.benchmark, evaluation.model),
                 "api_key_name": "EVALMAKE_API_KEY",
+                **({} if settings.stream is None else {"stream": settings.stream}),
                 "adapter_config": adapter if settings.proxy else adapter | {"mode": "client"},
             }
         },
