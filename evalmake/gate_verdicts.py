@@ -22,6 +22,7 @@ from evalmake.scoring.item import Item
 from evalmake.scoring.relative_gates import Other, Relation, judge_relation
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
+from evalmake.scoring.stopping import is_sequential
 from evalmake.scoring.verdict import Margin
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
@@ -97,7 +98,7 @@ def judge_cells(
     for key, members in groups.items():
         gate, siblings = key[0], more.get(key, [])
         address = _name_cells([*members, *siblings]) if gate.is_over_benchmarks else key[1]
-        asked = _make_requirement(gate, members[0].variant.block.confidence or confidence)
+        asked = _make_requirement(gate, members[0], confidence)
         results = _Results(histories, read_items, references)
         lacking = _find_lacking(gate, members, siblings, histories)
         if lacking:
@@ -132,6 +133,7 @@ class _Results:
                 partial(self.read_items, history.action, history.success),
                 cell.benchmark.block.harness,
                 asks_all_once(history.usage),
+                sequential=is_sequential(history.usage),
             )
             for cell, history in known
             if history and history.success is not None
@@ -149,9 +151,19 @@ def _has_result(cell: Evaluation, histories: Histories) -> bool:
     return history is not None and history.success is not None
 
 
-def _make_requirement(gate: Gate, confidence: float | None) -> Requirement:
+def _make_requirement(gate: Gate, cell: Evaluation, confidence: float | None) -> Requirement:
+    """What a gate asks of a cell: of its bound with a confidence, or of the whole interval where that decides."""
+    rule = cell.variant.stop_rule
+    decided = rule.confidence if rule and cell.variant.block.until else None
     return Requirement(
-        gate.metric, gate.op, gate.bound, confidence, gate.is_share, within=gate.within, tolerance=gate.tolerance
+        gate.metric,
+        gate.op,
+        gate.bound,
+        None if decided else cell.variant.block.confidence or confidence,
+        gate.is_share,
+        within=gate.within,
+        tolerance=gate.tolerance,
+        decided=None if gate.is_over_benchmarks else decided,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Never
+from typing import Literal, Never
 
 from evalmake.api.build import Progress, collect_failures, collect_results, run_build
 from evalmake.api.declarations import Benchmark, Eval, Executor, Map, Model
@@ -32,6 +32,8 @@ def evaluate(
     adapter: Map | None = None,
     require: str | Sequence[str] | None = None,
     confidence: float | str | None = None,
+    until: Literal["decided"] | None = None,
+    precision: float | str | None = None,
     executor: Executor | str | None = None,
     resources: Map | None = None,
     timeout: str | None = None,
@@ -57,6 +59,8 @@ def evaluate(
         params=params,
         adapter=adapter,
         confidence=confidence,
+        until=until,
+        precision=precision,
         executor=executor,
         resources=resources,
         timeout=timeout,

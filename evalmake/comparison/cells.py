@@ -16,6 +16,7 @@ from evalmake.scoring.item import Item
 from evalmake.scoring.result import Result
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
+from evalmake.scoring.stopping import is_sequential
 from evalmake.store.store import Store
 
 EVAL, MODEL, BENCHMARK, SEED = "eval", "model", "benchmark", "seed"
@@ -84,7 +85,8 @@ class ComparedCell:
         """What comparisons know of its result."""
         assert self.result is not None
         distinct = asks_all_once(self.result.usage)
-        return Run(self.result.scores, self.read_items, self.result.harness, distinct, self.lack_of_items)
+        sequential = is_sequential(self.result.usage)
+        return Run(self.result.scores, self.read_items, self.result.harness, distinct, self.lack_of_items, sequential)
 
     def digest_questions(self) -> str:
         """A digest of which items were asked; empty without items."""

@@ -51,6 +51,10 @@ BASES: dict[Basis, str] = {
         '"(runs only)": the harness reported no standard error. The interval is Student\'s t over the runs, cut'
         " off at 0 and 1 for values from 0 to 1. It covers the spread of the runs, and not the choice of items."
     ),
+    "anytime": (
+        "Where asking stopped as soon as enough was known, the interval is a confidence sequence by betting"
+        " (Waudby-Smith and Ramdas 2024): it holds wherever asking stops, and is wider for it."
+    ),
     "none": "A score without an interval: nothing tells how far it may be off. A note below its table says why.",
 }
 AVERAGE = (

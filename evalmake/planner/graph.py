@@ -169,6 +169,7 @@ class GraphBuilder:
             adapter = {} if cell.benchmark.unasked else self._adapter_identity(block.adapter)
             settings: dict[str, Any] = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
             settings |= {"adapter": adapter} if adapter else {}
+            settings |= {"until": cell.variant.stop_rule.fields} if cell.variant.stop_rule else {}
             settings |= {"overrules": overruled} if overruled else {}  # earlier versions let the adapter win
             self._cell_settings[key] = Part.of(settings)
         return self._cell_settings[key]

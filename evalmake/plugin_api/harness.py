@@ -165,6 +165,18 @@ class LeavesSamples(Protocol):
     """Whether they have."""
 
 
+@runtime_checkable
+class StopsEarly(Protocol):
+    """A harness that asks items in a random order and stops as an eval's `until` and `precision` say.
+
+    The rule is `evaluation.variant.stop_rule`; `evalmake.scoring.stopping.StopTest` tells when it holds. The usage of
+    the outcome then has the counts `stopped_after` and `items_in_all`.
+    """
+
+    stops_early: ClassVar[bool]
+    """Whether it does."""
+
+
 class SampleContradiction(NamedTuple):
     """One value of a sample that is not what the data give."""
 

@@ -40,6 +40,7 @@ from evalmake.preflight.reports import (
 )
 from evalmake.preflight.secrets import check_secrets
 from evalmake.preflight.servers import check_servers
+from evalmake.preflight.stop_rules import check_stop_rules
 from evalmake.preflight.system_messages import check_system_messages, note_replaced_system_messages
 
 GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
@@ -58,6 +59,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_server_reach,  # jobs with their own gateway reach the servers they use
     check_benchmarks_together,  # what a requirement takes together is alike
     check_cells,  # the benchmark fits the model, parameters and gates, as its harness says
+    check_stop_rules,  # what stops early can
     check_parameter_names,  # no request parameter is misspelt
     check_parameter_values,  # common request parameters have values that the API has
     check_system_messages,  # no benchmark replaces a system message of its own

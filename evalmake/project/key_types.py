@@ -211,6 +211,13 @@ def _check_share(value: object) -> object:
     return value
 
 
+def _check_precision(value: object) -> object:
+    value = _to_float(value)
+    if isinstance(value, float) and not 0.001 <= value < 0.5:
+        raise PydanticCustomError("bad_share", "a precision lies between 0.1% and 50%, such as 2%")
+    return value
+
+
 ColumnGroups = Annotated[Any, BeforeValidator(read_groups)]
 PlainGroups = Annotated[Any, BeforeValidator(read_groups), BeforeValidator(refuse_weights)]
 Sections = Annotated[Any, BeforeValidator(read_sections)]
@@ -222,6 +229,7 @@ Real = Annotated[float, BeforeValidator(_to_float)]
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Confidence = Annotated[float, BeforeValidator(_check_share)]
+Precision = Annotated[float, BeforeValidator(_check_precision)]
 Rate = Annotated[str, BeforeValidator(_check_rate)]
 Endpoint = Annotated[str, BeforeValidator(_check_url)]
 CacheSize = Annotated[Size, BeforeValidator(_check_cache_size)]

@@ -22,6 +22,7 @@ from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.project import Project
 from evalmake.project.requirements import Gate
 from evalmake.project.schema import AXIS_KEYS, MOST_CELLS, Eval, Resources, fill_templates
+from evalmake.project.stop_rule import StopRule, find_stop_rule
 from evalmake.project.unasked_models import UnaskedModels
 from evalmake.project.validation import validate
 from evalmake.project.weights_axis import name_model
@@ -35,7 +36,13 @@ class Variant:
     block: Eval
     fields: Fields
     gates: tuple[Gate, ...]
+    confidence: float | None = None  # of `settings`
     merged: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @property
+    def stop_rule(self) -> StopRule | None:
+        """When enough is asked; None if everything is."""
+        return find_stop_rule(self.block, self.gates, self.confidence)
 
 
 class Evaluation:
@@ -210,7 +217,7 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
         shared = (matched, *(with_type(values[i]) for i in settings))
         if shared not in variants:
             used.update(matched)
-            variants[shared] = _make_variant(declaration, matched, values, diagnostics)
+            variants[shared] = _make_variant(declaration, project, matched, values, diagnostics)
         variant = variants[shared]
         if variant is None:
             continue
@@ -247,7 +254,11 @@ def _name_model(values: dict[str, Any]) -> str | None:
 
 
 def _make_variant(
-    declaration: EvalDeclaration, matched: tuple[int, ...], cell: tuple[AxisValue, ...], diagnostics: Diagnostics
+    declaration: EvalDeclaration,
+    project: Project,
+    matched: tuple[int, ...],
+    cell: tuple[AxisValue, ...],
+    diagnostics: Diagnostics,
 ) -> Variant | None:
     """The eval's fields with the `when`s of these indices applied, and the parameters that are axes."""
     fields = declaration.fields.copy()
@@ -274,4 +285,4 @@ def _make_variant(
     block = validate(
         Eval, values, fields, diagnostics, about, declaration.parsed.name_span, what="an eval", topic="eval"
     )
-    return Variant(declaration, block, fields, tuple(gates)) if block else None
+    return Variant(declaration, block, fields, tuple(gates), project.settings.confidence) if block else None

@@ -26,6 +26,7 @@ from evalmake.project.key_types import (
     Natural,
     Parameters,
     PlainGroups,
+    Precision,
     Rate,
     Real,
     Reference,
@@ -363,6 +364,22 @@ class Eval(Block):
         "95%",
         type="percent",
         unset="that of `settings`",
+    )
+    until: Annotated[Literal["decided"], BeforeValidator(to_word)] | None = define_key(
+        None,
+        "With `decided`, items are asked in a random order until each gate is met, or not, at the confidence.",
+        "decided",
+        identity=True,
+        type="`decided`",
+        unset="all items are asked",
+    )
+    precision: Precision | None = define_key(
+        None,
+        "Items are asked in a random order until half the width of the interval is at most this.",
+        "2%",
+        identity=True,
+        type="percent",
+        unset="all items are asked",
     )
 
 

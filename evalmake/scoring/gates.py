@@ -38,6 +38,7 @@ class Requirement:
     kind: MetricKind = UNKNOWN_KIND  # the metric's scale and direction, as the benchmark states them
     within: float = 0.0  # how far from the bound will do, on the bound's scale
     tolerance: str = ""  # the same as it is written: "8%"
+    decided: float | None = None  # the confidence of the interval that must lie on one side of the bound
 
     def holds(self, value: float) -> bool:
         """Whether a value is on the right side of the bound, or not further from it than will do."""
@@ -114,9 +115,9 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a requirement is met, and the numbers that say so."""
+    """Whether a requirement is met, and the numbers that say so; None is not decided."""
 
-    met: bool
+    met: bool | None
     value: float
     low: float | None = None
     high: float | None = None
@@ -152,7 +153,7 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
     known = [run for _, run in sorted(runs.items())]
     verdict = _decide(named, known)
     if verdict is None:
-        asked_for = f"{format_percent(asked.confidence or 0)} confidence is asked for"
+        asked_for = f"{format_percent(asked.confidence or asked.decided or 0)} confidence is asked for"
         lack = average_seeds(named.metric, known, kind=named.kind).lack
         return replace(result, message=f"{asked.metric} has no interval ({lack}), and {asked_for}")
     result = replace(result, value=verdict.value, low=verdict.low, high=verdict.high)
@@ -189,6 +190,8 @@ def _decide(asked: Requirement, runs: Sequence[Run]) -> Verdict | None:
     """The verdict over these runs; None if there is no interval and one is asked for."""
     values = [score.value for run in runs if (score := run.score(asked.metric)) and score.value is not None]
     value = math.fsum(values) / len(values)
+    if asked.decided is not None:
+        return _decide_by_interval(asked, runs, value)
     if asked.confidence is None:
         return Verdict(asked.holds(value), value)
     side = SIDES.get(asked.op)
@@ -199,6 +202,16 @@ def _decide(asked: Requirement, runs: Sequence[Run]) -> Verdict | None:
     high = interval[1] if side != "lower" else None
     met = all(asked.holds(edge) for edge in (low, high) if edge is not None)
     return Verdict(met, value, low, high)
+
+
+def _decide_by_interval(asked: Requirement, runs: Sequence[Run], value: float) -> Verdict | None:
+    """Met if the whole interval meets it, not met if nothing of it does, else not decided."""
+    found = average_seeds(asked.metric, runs, asked.decided or 0.0, asked.kind)
+    if found.low is None or found.high is None:
+        return None
+    ends = [asked.holds(found.low), asked.holds(found.high)]
+    met = True if all(ends) else False if not any(ends) else None
+    return Verdict(met, value, found.low, found.high)
 
 
 def _confident_interval(
@@ -298,6 +311,11 @@ def describe_verdict(asked: Requirement, verdict: Verdict) -> str:
     digits = _digits(asked, numbers)
     value, *edges = (format_number(number, digits) for number in numbers)
     right, wrong = WORDS[asked.op]
+    if asked.decided is not None:
+        interval = f"{asked.metric} is {value} [{', '.join(edges)}] at {format_percent(asked.decided)} confidence"
+        if verdict.met is None:
+            return f"not decided: {interval}, which holds the bound {_format_bound(asked)}"
+        return f"{interval}, {right if verdict.met else wrong} {_format_bound(asked)}"
     text = f"{asked.metric} is {value}, "
     if not asked.holds(verdict.value):
         return f"{text}{wrong} {_format_bound(asked)}"

@@ -19,8 +19,9 @@ from evalmake.scoring.distributions import t_ppf, two_sided
 from evalmake.scoring.item import ItemMean
 
 Interval = tuple[float, float]
-Basis = Literal["proportion", "bounded", "mean", "runs", "none"]
-"""What an interval is: Wilson's of 0/1 scores, of other scores in [0, 1], Student's t of items or of runs."""
+Basis = Literal["proportion", "bounded", "mean", "runs", "anytime", "none"]
+"""What an interval is: Wilson's of 0/1 scores, of other scores in [0, 1], Student's t of items or of runs,
+and one that holds wherever asking stopped."""
 EDGE = 0.1
 """How much of an observation `bounded_interval` adds at 0, and again at 1, to the variance."""
 ROUNDED_UP = 4 / 3

@@ -102,6 +102,15 @@ def mean_items(items: Sequence[Item], metric: str) -> float | None:
     return weighted_mean([one.mean for one in scored], [one.weight for one in scored]) if scored else None
 
 
+def list_distinct_scores(items: Sequence[Item], metric: str) -> list[float]:
+    """A score for each question of one run: the mean of those of its copies."""
+    found: dict[str, list[float]] = {}
+    for answers in collect_answers([items], metric).values():
+        if answers.values:
+            found.setdefault(answers.question, []).append(answers.mean)
+    return [_mean(scores) for scores in found.values()]
+
+
 def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | None:
     """The mean of a metric over the items of all runs; None if a run has no score."""
     tables = [{key: one for key, one in collect_answers([items], metric).items() if one.values} for items in runs]

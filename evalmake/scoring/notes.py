@@ -18,6 +18,7 @@ from evalmake.scoring.demands import ScoredResult
 from evalmake.scoring.headline import MetricKind
 from evalmake.scoring.sample_counts import SAME_ID, TIES, WITHOUT_ANSWER
 from evalmake.scoring.share_names import describe_percent_scale
+from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, is_sequential
 
 CONTRADICTIONS = "contradictions"
 """The fact in which a program's scores and its samples contradict each other, as a JSON list of sentences."""
@@ -66,6 +67,7 @@ def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
             *_describe_contradictions(results),
             *_describe_scale(results),
             *_describe_samples(results, usage),
+            *_describe_stops(results),
             *_describe_replies(usage),
             *_describe_requests(results, usage),
             *_describe_models(results),
@@ -94,6 +96,16 @@ def _describe_samples(results: Sequence[NotedResult], usage: Counter[str]) -> It
     if usage[SAME_ID]:
         have = _count(usage[SAME_ID], "sample has", "samples have")
         yield "ids", f"{have} the id of an earlier one: counted as repetitions of one item"
+
+
+def _describe_stops(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
+    stopped = [one.usage for one in results if is_sequential(one.usage)]
+    if asked := [(int(one[STOPPED_AFTER]), int(one.get(ITEMS_IN_ALL, 0))) for one in stopped]:
+        most = asked[0][1]
+        if any(count < most for count, _ in asked):
+            yield "stopped", f"stopped after {', '.join(str(count) for count, _ in asked)} of {most} items"
+        else:
+            yield "stopped", f"asked all {most} items, as fewer were not enough"
 
 
 def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:

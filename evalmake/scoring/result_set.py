@@ -28,6 +28,7 @@ from evalmake.scoring.row_settings import find_differences, find_unlike_rows
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
+from evalmake.scoring.stopping import is_sequential
 from evalmake.scoring.table_sections import TableSection, divide_table
 from evalmake.scoring.tagged_results import TAG, choose_tagged, divide_by_tag
 
@@ -140,7 +141,13 @@ class ResultSet:
     def run_of(self, result: Result) -> Run:
         """What comparisons and averages know of a result."""
         distinct = asks_all_once(result.usage)
-        return Run(result.scores, partial(self._read_items_of, result), result.harness, distinct)
+        return Run(
+            result.scores,
+            partial(self._read_items_of, result),
+            result.harness,
+            distinct,
+            sequential=is_sequential(result.usage),
+        )
 
     def _read_items_of(self, result: Result) -> Sequence[Item] | None:
         """The items of a result; of a part that was divided off by a tag, those with this tag."""

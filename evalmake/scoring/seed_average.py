@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from evalmake.scoring.anytime import average_intervals
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import (
     Basis,
@@ -32,12 +33,13 @@ from evalmake.scoring.intervals import (
     t_interval,
     wilson,
 )
-from evalmake.scoring.item import Item, ItemMean, average_items, find_repeated_runs, mean_items
+from evalmake.scoring.item import Item, ItemMean, average_items, find_repeated_runs, list_distinct_scores, mean_items
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.score import Score
 
 ItemReader = Callable[[], Sequence[Item] | None]
+_LACK_OF_SAMPLES = "asking stopped when enough was known, and the samples are not at hand"
 FEW_CLUSTERS = 30  # below this, cluster-robust errors are themselves uncertain (Cameron and Miller 2015)
 
 
@@ -54,6 +56,7 @@ class Run:
     harness: str = ""
     distinct: bool = False  # whether it is known that no question repeats: then k of n tells all of 0/1 scores
     lack_of_items: str = ""  # why it has no items, if it had some
+    sequential: bool = False  # whether it could stop when it knew enough
     settled: str = ""  # the metric of which its items are known to be the mean
 
     def score(self, metric: str) -> Score | None:
@@ -204,14 +207,17 @@ def pool_runs(metric: str, runs: Iterable[Run], is_share: bool = False) -> Pool 
     known = [(run, score) for run in runs if (score := run.score(metric)) and score.value is not None]
     if not known:
         return None
-    if len(known) == 1 and known[0][0].distinct and _is_plain_share(known[0][1]):
+    if len(known) == 1 and known[0][0].distinct and not known[0][0].sequential and _is_plain_share(known[0][1]):
         score = known[0][1]
         return _pool_summaries([score], "", is_share)
     items = [one for run, _ in known if (one := run.items(metric)) is not None]
     scores = [score for _, score in known]
+    sequential = any(run.sequential for run, _ in known)
     unlike = _describe_unlike_runs(items, scores)
     if len(items) < len(known):
         pool = _pool_summaries(scores, known[0][0].harness, is_share)
+        if sequential:
+            pool = replace(pool, interval=lambda confidence: (None, "none"), lack=_LACK_OF_SAMPLES)
         return replace(pool, notes=(*unlike, *pool.notes))
     repeated = find_repeated_runs(items) if len(items) > 1 else []
     identical = len(items) > 1 and len(repeated) == len(items) - 1
@@ -224,10 +230,20 @@ def pool_runs(metric: str, runs: Iterable[Run], is_share: bool = False) -> Pool 
         len(items) - len(repeated),
         _count_samples(scores),
         _measure_spread(scores),
-        partial(item_interval, found),
+        _find_interval(found, items, metric, sequential),
         notes=(*unlike, *_describe_items(found, len(items), len(repeated))),
         lack=explain_lack(found),
     )
+
+
+def _find_interval(
+    found: ItemMean, runs: Sequence[Sequence[Item]], metric: str, sequential: bool
+) -> Callable[[float], tuple[Interval | None, Basis]]:
+    """What gives the interval of a mean over items; it holds wherever runs stopped that could."""
+    if not sequential or found.lowest < 0 or found.highest > 1:
+        return partial(item_interval, found)
+    scores = [list_distinct_scores(items, metric) for items in runs]
+    return lambda confidence: (average_intervals(scores, confidence), "anytime")
 
 
 def _describe_unlike_runs(items: Sequence[Sequence[Item]], scores: Sequence[Score]) -> list[Note]:

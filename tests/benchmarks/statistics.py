@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from random import Random
+from statistics import median
 
+from evalmake.scoring.anytime import BettingTest, anytime_interval
 from evalmake.scoring.comparisons import paired_proportions
 from evalmake.scoring.intervals import Interval, bounded_interval, item_interval, mean_se, t_interval, wilson
 from evalmake.scoring.item import Item, ItemMean, average_items
@@ -55,6 +58,7 @@ def measure(options: argparse.Namespace) -> int:
         print_bars(cells, bar)
     _print_gates(draw, options.runs)
     _print_pairs(draw, options.runs)
+    _print_stops(draw, max(options.runs // 2, 2))
     return 0
 
 
@@ -311,3 +315,32 @@ def _paired(a_only: int, b_only: int, n: int) -> tuple[Interval, float]:
     assert found.interval is not None
     assert found.p is not None
     return found.interval, found.p
+
+
+def _print_stops(draw: Random, runs: int) -> None:
+    """Where asking stops as soon as a gate is decided: how often wrongly, after how many items, and the coverage."""
+    print(f"\nasking until a gate of 0.80 is decided at 95 %, at most 1 000 items, {runs} builds\n")
+    print("".join(f"{head:>13}" for head in ("truth", "met", "not met", "undecided", "median items", "coverage")))
+    for truth in (0.9, 0.85, 0.82, 0.8, 0.7):
+        sides, counts, covered = Counter[int](), [], 0
+        for _ in range(runs):
+            side, count, right = _ask_until_decided(draw, truth)
+            low, high = anytime_interval({1.0: right, 0.0: count - right}, 0.95)
+            sides[side] += 1
+            counts.append(count)
+            covered += low <= truth <= high
+        shares = [f"{sides[side] / runs:.1%}" for side in (1, -1, 0)]
+        figures = (f"{truth:.2f}", *shares, f"{median(counts):.0f}", f"{covered / runs:.1%}")
+        print("".join(f"{figure:>13}" for figure in figures), flush=True)
+
+
+def _ask_until_decided(draw: Random, truth: float) -> tuple[int, int, int]:
+    """On which side of 0.80 the share is found, after how many items, and how many of these were right."""
+    test, right = BettingTest(0.8, 0.95), 0
+    for count in range(1, 1001):
+        score = float(draw.random() < truth)
+        right += int(score)
+        test.add(score)
+        if test.side:
+            return test.side, count, right
+    return 0, 1000, right

@@ -13,13 +13,15 @@ from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import dumps, loads
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.records import read_records
-from evalmake.harnesses.native.runner import count_expected
+from evalmake.harnesses.native.runner import count_expected, find_headline, order_items
 from evalmake.harnesses.native.sample_log import NAMES, Sample
 from evalmake.harnesses.native.sampling import sample_records
 from evalmake.harnesses.native.settings import Endpoint
+from evalmake.harnesses.native.stop_sequence import StopSequence
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task, read_task
 from evalmake.plugin_api.harness import SampleContradiction
+from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, StopTest
 
 _MODEL_REPLIES = "assistant"
 
@@ -34,6 +36,7 @@ class Asked:
     params: Mapping[str, Any]
     seed: int | None
     limit: int | None
+    stops_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,12 @@ class _Expected:
     task: Task
     examples: Sequence[Example]
     items: Sequence[Item]
+    in_all: int  # items that could be asked
 
 
 def contradict_data(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Iterator[SampleContradiction]:
     """Yield each way in which samples are not those of the data; ValueError where the data cannot be read."""
-    expected = _read_expected(asked)
+    expected = _read_expected(asked, rows)
     if len(rows) != len(expected.items):
         told = f"{len(expected.items)} that its data and limit ask for"
         yield SampleContradiction("", "samples", f"{len(rows)}", told)
@@ -70,14 +74,18 @@ def recount(asked: Asked, rows: Sequence[Mapping[str, Any]], metric: str, has_ch
 
     With checks, the data say how many samples can have a metric; ValueError where they cannot be read.
     """
-    expected = count_expected(_read_expected(asked).items) if has_checks else {}
-    tally = Tally(total=len(rows), expected=expected)
+    known = _read_expected(asked, rows) if has_checks or asked.stops_early else None
+    tally = Tally(total=len(rows), expected=count_expected(known.items) if known and has_checks else {})
+    tally.sequential = asked.stops_early
     for row in rows:
-        tally.add(Sample(**{name: row.get(name) for name in NAMES}))  # type: ignore[arg-type]
-    return tally.result("success", metric, 0)
+        tally.add(_to_sample(row))
+    found = tally.result("success", metric, 0)
+    if known is not None and asked.stops_early:
+        found["usage"] |= {STOPPED_AFTER: len(known.items), ITEMS_IN_ALL: known.in_all}
+    return found
 
 
-def _read_expected(asked: Asked) -> _Expected:
+def _read_expected(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> _Expected:
     try:
         task = read_task(asked.path)
         examples = prompts.build_examples(task, asked.api)
@@ -86,7 +94,30 @@ def _read_expected(asked: Asked) -> _Expected:
         raise ValueError(error.messages[0]) from None
     records = sample_records([item.record for item in items], asked.limit, task.limit_by)
     chosen = {record.index for record in records}
-    return _Expected(task, examples, [item for item in items if item.record.index in chosen])
+    asked_for = order_items([item for item in items if item.record.index in chosen], task)
+    return _Expected(task, examples, _find_enough(asked_for, task, rows), len(asked_for))
+
+
+def _find_enough(items: Sequence[Item], task: Task, rows: Sequence[Mapping[str, Any]]) -> Sequence[Item]:
+    """The items after which a run with these samples stopped to ask; all of them without a rule."""
+    if task.until is None:
+        return items
+    sequence = StopSequence(StopTest(task.until, find_headline(task, items)))
+    left = {row.get("index"): row for row in rows}
+    found = 0
+    for place, item in enumerate(items):
+        row = left.pop(item.record.index, None)
+        if row is None and not left:  # of several that are missing, the last cannot be told from what was never asked
+            return items[: place + 1 if found == place else place]
+        found += row is not None
+        list(sequence.add(place, _to_sample(row or {"scores": {}})))
+        if sequence.ended:
+            break
+    return items[: sequence.counted]
+
+
+def _to_sample(row: Mapping[str, Any]) -> Sample:
+    return Sample(**{name: row.get(name) for name in NAMES})  # type: ignore[arg-type]
 
 
 def _contradict_row(

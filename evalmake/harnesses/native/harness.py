@@ -198,6 +198,7 @@ class NativeHarness:
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
     leaves_samples: ClassVar[bool] = True
+    stops_early: ClassVar[bool] = True
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
     why_no_model = staticmethod(checks.why_no_model)
@@ -325,7 +326,8 @@ class NativeHarness:
                 (folder / place).symlink_to(source.absolute())
             (folder / "task.json").write_text(command.files["task.json"], encoding="utf-8")
             api, limit = evaluation.model.block.api, evaluation.limit
-            yield Asked(folder / "task.json", api, model, evaluation.params, evaluation.seed, limit)
+            stops = evaluation.variant.stop_rule is not None
+            yield Asked(folder / "task.json", api, model, evaluation.params, evaluation.seed, limit, stops)
 
 
 def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dict[str, Any]:
@@ -361,6 +363,8 @@ def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dic
     }
     scorer = place_all(settings.scorer_file, "scorer")
     task |= {"scorer_file": scorer[0]} if scorer else {}
+    if evaluation.variant.stop_rule is not None:
+        task["until"] = evaluation.variant.stop_rule.fields
     own = {"config", "split", "examples", "scorer_file", "judge", "embedder"}
     plain = settings.model_dump(exclude=own, exclude_none=True, warnings=False)
     task |= {key: True for key in ("judge", "embedder") if getattr(settings, key) and settings.checks}

@@ -176,13 +176,13 @@ class Replay(Run):
         )
         self._recorded = recorded
 
-    async def request_items(self, items: Iterable[Item], requester: Requester) -> None:
+    async def request_items(self, items: Iterable[tuple[int, Item]], requester: Requester) -> None:
         """Turn to the recorded reply of each item before it is scored."""
 
-        def take_turns() -> Iterator[Item]:
-            for item in items:
+        def take_turns() -> Iterator[tuple[int, Item]]:
+            for place, item in items:
                 self._recorded.turn_to(item)
-                yield item
+                yield place, item
 
         await super().request_items(take_turns(), requester)
 

@@ -20,13 +20,15 @@ from evalmake.harnesses.native.record_checks import list_checks
 from evalmake.harnesses.native.records import read_records
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Progress, SampleLog
-from evalmake.harnesses.native.sampling import sample_records
+from evalmake.harnesses.native.sampling import rank_records, sample_records
 from evalmake.harnesses.native.scorers import Scorer, make_scorer
 from evalmake.harnesses.native.settings import Endpoint, Settings
+from evalmake.harnesses.native.stop_sequence import StopSequence
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.sample_counts import TIES, WITHOUT_ANSWER
+from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, OffScaleError, StopTest
 
 if TYPE_CHECKING:
     from evalmake.harnesses.native.answer_scoring import AnswerScoring
@@ -52,11 +54,7 @@ class Plan:
     @property
     def headline(self) -> str:
         """The metric that stands for the run, if it is scored."""
-        if self.task.named:
-            return self.task.scorer[0]
-        if self.task.record_scorer is None and not self.task.scorer:
-            return PASSED
-        return "f1" if all(item.scorers == ("f1",) for item in self.items) else "accuracy"
+        return find_headline(self.task, self.items)
 
     def count_expected(self) -> dict[str, int]:
         """How many items can have each metric that not all have: those with checks of that type."""
@@ -92,6 +90,15 @@ class Result:
         return f"{self.scores['metric']} {text} ({found['scored']} of {asked} scored)"
 
 
+def find_headline(task: Task, items: Sequence[Item]) -> str:
+    """The metric that stands for a run of these items, if it is scored."""
+    if task.named:
+        return task.scorer[0]
+    if task.record_scorer is None and not task.scorer:
+        return PASSED
+    return "f1" if all(item.scorers == ("f1",) for item in items) else "accuracy"
+
+
 def count_expected(items: Iterable[Item]) -> dict[str, int]:
     """How many items can have each metric that not all have: those with checks of that type."""
     return dict(Counter(type for item in items for type in {check.type for check in item.checks}))
@@ -115,13 +122,21 @@ def make_plan(task: Task, settings: Settings) -> Plan:
     scorers = {name: make_scorer(task, name) for name in sorted(own)}
     records = [item.record for item in items]
     chosen = {record.index for record in sample_records(records, settings.limit, task.limit_by)}
-    asked = [item for item in items if item.record.index in chosen]
+    asked = order_items([item for item in items if item.record.index in chosen], task)
     plan = Plan(task, settings, asked, examples, scorers)
     if plan.asks_judge and settings.judge is None:
         raise TaskError("checks by a judge need EVALMAKE_JUDGE_URL")
     if plan.has_check("similar") and settings.embedder is None:
         raise TaskError("checks of the type 'similar' need EVALMAKE_EMBEDDER_URL")
     return plan
+
+
+def order_items(items: Sequence[Item], task: Task) -> Sequence[Item]:
+    """Items in the order in which they are asked: that of the data, or a random one if asking may stop early."""
+    if task.until is None:
+        return items
+    by_index = {item.record.index: item for item in items}
+    return [by_index[record.index] for record in rank_records(item.record for item in items)]
 
 
 class Run:
@@ -134,6 +149,10 @@ class Run:
         self.tally = Tally(total=len(plan.items), expected=plan.count_expected())
         self.progress = Progress(plan.settings.progress, len(plan.items))
         self.embedder: Embedder | None = None
+        self.sequence: StopSequence | None = None
+        if (rule := plan.task.until) is not None:
+            self.sequence = StopSequence(StopTest(rule, plan.headline))
+            self.tally.sequential = True
 
     async def result(self) -> Result:
         """Send all requests; write samples.jsonl, then scores.json. Raises OSError where they cannot be written."""
@@ -142,10 +161,12 @@ class Run:
             requester, judge = self.build_requester(stack)
             try:
                 async with asyncio.TaskGroup() as group:
-                    items = iter(self.plan.items)
+                    items = iter(enumerate(self.plan.items))
                     for _ in range(min(self.plan.settings.concurrency, len(self.plan.items))):
                         group.create_task(self.request_items(items, requester))
             except* EndpointError as errors:
+                failure = str(errors.exceptions[0])
+            except* OffScaleError as errors:
                 failure = str(errors.exceptions[0])
             except* OSError as errors:
                 unwritten = errors.exceptions[0]
@@ -156,13 +177,16 @@ class Run:
         self.progress.write()
         return self._write_scores(failure, requester, judge)
 
-    async def request_items(self, items: Iterable[Item], requester: Requester) -> None:
-        """Request items until the iterator that all workers share is empty."""
-        for item in items:
+    async def request_items(self, items: Iterable[tuple[int, Item]], requester: Requester) -> None:
+        """Request items until the iterator that all workers share is empty, or enough is asked."""
+        for place, item in items:
+            if self.sequence is not None and self.sequence.ended:
+                return
             sample = await requester.request(item)
-            self.log.add(sample)
-            self.tally.add(sample)
-            self.progress.add(sample)
+            for counted in (sample,) if self.sequence is None else self.sequence.add(place, sample):
+                self.log.add(counted)
+                self.tally.add(counted)
+                self.progress.add(counted)
 
     def build_requester(self, stack: ExitStack) -> tuple[Requester, Judge | None]:
         """Build the requester, and the judge if there is one; the stack closes their connections."""
@@ -189,12 +213,17 @@ class Run:
 
     def _write_scores(self, failure: str | None, requester: Requester, judge: Judge | None) -> Result:
         """Compute the scores and write scores.json."""
+        if self.sequence is not None:
+            asked = self.plan.items[: self.sequence.counted]
+            self.tally.total, self.tally.expected = len(asked), count_expected(asked)
         message = failure or self.tally.explain_no_score()
         status = "failed" if failure else "unscored" if message else "success"
         metric = self.tally.metric(self.plan.headline)
         scores = self.tally.result(status, metric, requester.requests)
         counts = {TIES: requester.ties, WITHOUT_ANSWER: requester.scoring.without_answer}
         scores["usage"] |= {name: count for name, count in counts.items() if count}
+        if self.sequence is not None:
+            scores["usage"] |= {STOPPED_AFTER: self.sequence.counted, ITEMS_IN_ALL: len(self.plan.items)}
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
         if self.embedder is not None:

@@ -24,7 +24,7 @@ def sample_records(records: Sequence[Record], limit: int | None, strata: Templat
     """
     if limit is None or limit >= len(records):
         return list(records)
-    ranked = _rank(records)
+    ranked = rank_records(records)
     if strata is None:
         chosen = ranked[:limit]
     else:
@@ -50,7 +50,8 @@ def share_limit(sizes: Mapping[str, int], limit: int) -> dict[str, int]:
     return shares
 
 
-def _rank(records: Iterable[Record]) -> list[Record]:
+def rank_records(records: Iterable[Record]) -> list[Record]:
+    """Records in the random order in which a limit chooses them."""
     copies: Counter[str] = Counter()
     ranked = []
     for record in records:

@@ -19,6 +19,8 @@ class Tally:
     total: int
     expected: Mapping[str, int] = field(default_factory=dict)
     """How many samples can have a metric, where that is not all of them."""
+    sequential: bool = False
+    """Whether the samples are as many as were enough: then intervals hold whenever that was."""
     scored: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
@@ -73,7 +75,12 @@ class Tally:
         rows = sorted(self.values.get(metric, []), key=lambda row: row[0])
         clusters = [row[2] or f"#{row[0]}" for row in rows]  # an item without a cluster is one of its own
         clustered = any(row[2] for row in rows)
-        found = estimate_mean([row[1] for row in rows], clusters if clustered else None, [row[3] for row in rows])
+        values = [row[1] for row in rows]
+        found = estimate_mean(values, clusters if clustered else None, [row[3] for row in rows])
+        if self.sequential and values and min(values) >= 0 and max(values) <= 1:
+            from evalmake.scoring.anytime import anytime_interval
+
+            found["low"], found["high"] = anytime_interval(values, 0.95)
         counted = {"clusters": len(set(clusters))} if clustered else {}
         return {**found, "scored": len(rows), "unscored": self.expected.get(metric, self.total) - len(rows), **counted}
 

@@ -18,6 +18,7 @@ from evalmake.harnesses.native.record_filter import Comparison, parse_filter
 from evalmake.harnesses.native.template import Template, as_text, blame_key, find_field_in_pattern, is_template, parse
 from evalmake.harnesses.native.text_folding import DEFAULT, NORMALIZATIONS
 from evalmake.harnesses.native.tools import find_tools_mistake
+from evalmake.project.stop_rule import StopRule
 
 SCORERS = ("exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge")
 LETTERED = ("choice", "choices")
@@ -81,6 +82,8 @@ class Task:
     limit_by: Template | None
     """What stratum a record is in: a limit takes the same share of each."""
     tags: tuple[Template, ...]
+    until: StopRule | None
+    """When enough is asked; None asks everything."""
     paths: Mapping[str, str]
     """File name -> the path by which the user knows the file, for messages."""
 
@@ -189,6 +192,7 @@ class _Reader:
             weight=self.template("weight"),
             limit_by=self.template("limit_by"),
             tags=self.templates("tags"),
+            until=self.stop_rule(),
             paths=self.texts("paths"),
         )
         self.check_together(task)
@@ -388,6 +392,15 @@ class _Reader:
             return tuple(value)
         self.wrong(f"{key}: expected a list of {', '.join(known)}")
         return default
+
+    def stop_rule(self) -> StopRule | None:
+        """Read when enough is asked."""
+        value = self.data.get("until")
+        try:
+            return None if value is None else StopRule.of(value)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            self.wrong("until: expected an object with a confidence")
+            return None
 
     def one_of(self, key: str, known: Sequence[str]) -> str:
         """Read a name; the default is the first."""

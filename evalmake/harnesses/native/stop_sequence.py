@@ -1,0 +1,38 @@
+"""Ends a run when its samples are enough: they count in the order in which they are asked, not of their replies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from evalmake.harnesses.native.sample_log import Sample
+from evalmake.scoring.stopping import StopTest
+
+
+class StopSequence:
+    """Samples by their place; those behind a gap wait until it is filled.
+
+    What is asked stops at the same sample however fast replies come, and with whatever concurrency. The few samples
+    that were on their way then do not count; their replies stay in the reply cache.
+    """
+
+    def __init__(self, test: StopTest) -> None:
+        self.test = test
+        self.counted = 0
+        self.ended = False
+        self._waiting: dict[int, Sample] = {}
+        self._items: set[str] = set()
+
+    def add(self, place: int, sample: Sample) -> Iterator[Sample]:
+        """Yield the samples that count from now on; OffScaleError for a score that no rule can take."""
+        self._waiting[place] = sample
+        while not self.ended and (following := self._waiting.pop(self.counted, None)) is not None:
+            self.counted += 1
+            self.ended = self._is_enough(following)
+            yield following
+
+    def _is_enough(self, sample: Sample) -> bool:
+        scores: Mapping[str, float] = {} if sample.error is not None else sample.scores
+        if sample.item in self._items:  # a copy of a question tells nothing new
+            return False
+        self._items.add(sample.item)
+        return self.test.add(scores)
