@@ -154,7 +154,8 @@ def _has_result(cell: Evaluation, histories: Histories) -> bool:
 def _make_requirement(gate: Gate, cell: Evaluation, confidence: float | None) -> Requirement:
     """What a gate asks of a cell: of its bound with a confidence, or of the whole interval where that decides."""
     rule = cell.variant.stop_rule
-    decided = rule.confidence if rule and cell.variant.block.until else None
+    is_decided = rule is not None and bool(cell.variant.block.until) and not gate.is_over_benchmarks and not gate.than
+    decided = rule.confidence if rule is not None and is_decided else None
     return Requirement(
         gate.metric,
         gate.op,
@@ -163,7 +164,7 @@ def _make_requirement(gate: Gate, cell: Evaluation, confidence: float | None) ->
         gate.is_share,
         within=gate.within,
         tolerance=gate.tolerance,
-        decided=None if gate.is_over_benchmarks else decided,
+        decided=decided,
     )
 
 

@@ -52,6 +52,9 @@ def _find_unfit_gates(cell: Evaluation) -> Iterator[tuple[str, Span, str]]:
         if gate.is_over_benchmarks:
             message = f"`{gate.word}` takes benchmarks together, and each of them stops by itself"
             yield message, gate.span, f"write `require headline {gate.op} ...`, which each benchmark decides"
+        elif gate.than is not None:
+            message = "`until = decided` decides by bounds, and this gate compares two results"
+            yield message, gate.span, "leave out `until`: such a gate is judged when all items are asked"
         elif gate.bound > 1:
             message = f"`until` needs scores from 0 to 1, and the bound is {format_given(gate.bound)}"
             yield message, gate.span, "leave out `until`: such a gate is judged when all items are asked"

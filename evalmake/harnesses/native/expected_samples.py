@@ -102,7 +102,7 @@ def _find_enough(items: Sequence[Item], task: Task, rows: Sequence[Mapping[str, 
     """The items after which a run with these samples stopped to ask; all of them without a rule."""
     if task.until is None:
         return items
-    sequence = StopSequence(StopTest(task.until, find_headline(task, items)))
+    sequence = StopSequence(StopTest(task.until, find_headline(task, items)), len(items))
     left = {row.get("index"): row for row in rows}
     found = 0
     for place, item in enumerate(items):

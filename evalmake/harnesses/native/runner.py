@@ -151,7 +151,7 @@ class Run:
         self.embedder: Embedder | None = None
         self.sequence: StopSequence | None = None
         if (rule := plan.task.until) is not None:
-            self.sequence = StopSequence(StopTest(rule, plan.headline))
+            self.sequence = StopSequence(StopTest(rule, plan.headline), 2 * plan.settings.concurrency)
             self.tally.sequential = True
 
     async def result(self) -> Result:
@@ -180,8 +180,10 @@ class Run:
     async def request_items(self, items: Iterable[tuple[int, Item]], requester: Requester) -> None:
         """Request items until the iterator that all workers share is empty, or enough is asked."""
         for place, item in items:
-            if self.sequence is not None and self.sequence.ended:
-                return
+            if self.sequence is not None:
+                await self.sequence.wait_for(place)
+                if self.sequence.ended:
+                    return
             sample = await requester.request(item)
             for counted in (sample,) if self.sequence is None else self.sequence.add(place, sample):
                 self.log.add(counted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 
 from evalmake.harnesses.native.sample_log import Sample
@@ -15,12 +16,19 @@ class StopSequence:
     that were on their way then do not count; their replies stay in the reply cache.
     """
 
-    def __init__(self, test: StopTest) -> None:
+    def __init__(self, test: StopTest, window: int) -> None:
         self.test = test
+        self.window = window
         self.counted = 0
         self.ended = False
         self._waiting: dict[int, Sample] = {}
         self._items: set[str] = set()
+        self._moved = asyncio.Event()
+
+    async def wait_for(self, place: int) -> None:
+        """Wait until a place is near those that count: a slow reply lets at most `window` more be asked."""
+        while place >= self.counted + self.window and not self.ended:
+            await self._moved.wait()
 
     def add(self, place: int, sample: Sample) -> Iterator[Sample]:
         """Yield the samples that count from now on; OffScaleError for a score that no rule can take."""
@@ -28,6 +36,8 @@ class StopSequence:
         while not self.ended and (following := self._waiting.pop(self.counted, None)) is not None:
             self.counted += 1
             self.ended = self._is_enough(following)
+            self._moved.set()
+            self._moved = asyncio.Event()
             yield following
 
     def _is_enough(self, sample: Sample) -> bool:

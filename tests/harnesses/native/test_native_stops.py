@@ -29,11 +29,11 @@ def asked(native: Native, concurrency: int = 4, **task: Any) -> list[int]:
 
 
 def test_what_is_enough_is_enough(native: Native) -> None:
-    """A model that is always right is told from a coin by few records; what was on its way then does not count."""
+    """A model that is always right is told from a coin by few records; at most twice the concurrency more are asked."""
     native.server.answer = right
     found = asked(native)
     assert len(found) < 20
-    assert len(native.server.bodies) <= len(found) + 4
+    assert len(native.server.bodies) <= len(found) + 8
     assert found != list(range(len(found)))  # a random part of the data, not its beginning
 
 
