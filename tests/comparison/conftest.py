@@ -1,4 +1,4 @@
-"""The project with results that tests of comparisons start from; built once."""
+"""The project with results that tests of comparisons start from; built once for all workers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pytest
 
 from tests.support.compared_projects import build_compared_project, copy_project
 from tests.support.projects import Project
+from tests.support.shared_folders import make_once
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, with all its results."""
-    return build_compared_project(tmp_path_factory.mktemp("compared") / "project")
+    made = make_once(tmp_path_factory, "compared", lambda folder: build_compared_project(folder / "project"))
+    return made / "project"
 
 
 @pytest.fixture
