@@ -12,6 +12,7 @@ from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Example, Item, build_examples, build_items
 from evalmake.harnesses.native.records import read_records
 from evalmake.harnesses.native.right_options import LETTERS, list_indices
+from evalmake.harnesses.native.scorer_file_check import find_scorer_mistakes
 from evalmake.harnesses.native.task_file import Task, make_task
 from evalmake.harnesses.native.template import as_text, find_doubled_fields
 from evalmake.plugin_api.harness import DataError, DataNote
@@ -26,7 +27,7 @@ def check_data(data: Mapping[str, Any], api: str, limit: int | None = None) -> l
         task = make_task("task", Path(), dict(data))
     except TaskError:
         return []  # `check_benchmark` reports what is wrong with the keys themselves
-    errors: list[DataError] = []
+    errors = list(find_scorer_mistakes(task))
     examples: list[Example] = []
     items: list[Item] = []
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from evalmake.harnesses.native.data_check import check_data
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.harness import NativeHarness
 from evalmake.harnesses.native.task_file import SCORERS, read_task
@@ -151,3 +152,25 @@ def test_ways_to_ask(tmp_path: Path) -> None:
         assert refused_at_load(declared) == refused_at_run(declared, tmp_path), keys
         accepted += not refused_at_load(declared)
     assert accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("def score(a, b, c): return 1", True),
+        ("from rules import score", True),
+        ("from rules import *", True),
+        ("if True:\n    score = max", True),
+        ("globals()['score'] = max", True),
+        ("def __getattr__(name): return max", True),
+        ("def scores(a, b, c): return 1", False),
+        ("", False),
+    ],
+)
+def test_functions_of_scorer_files(text: str, known: bool, tmp_path: Path) -> None:
+    """A scorer file is read and not run: only a name that nothing in it could make is told as missing."""
+    (tmp_path / "own.py").write_text(text)
+    (tmp_path / "d.jsonl").write_text('{"q": "6*7?", "a": "42"}\n')
+    task = {"files": [str(tmp_path / "d.jsonl")], "prompt": "{q}", "target": "{a}", "scorer": "python"}
+    found = check_data(task | {"scorer_file": str(tmp_path / "own.py")}, "chat")
+    assert [one.key for one in found] == ([] if known else ["scorer_file"])
