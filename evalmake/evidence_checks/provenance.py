@@ -74,7 +74,7 @@ def _contradict_attempt(
     for name, value in (attempt.get("facts") or {}).items():
         if record.facts.get(name) != value:
             yield f"{name} is {record.facts.get(name)} on record, and {value} by its provenance"
-    tries = len(before) + (record.status != "succeeded")
+    tries = len(before) + (record.status != "succeeded")  # a failed one may name the retry that it was not granted
     if before or record.attempt == 1:
         if int(attempt.get("retry") or 0) > tries:
             yield f"it is retry {attempt['retry']} by its provenance, and there are {len(before)} attempts before it"

@@ -142,12 +142,14 @@ def _check_outputs(
     planned: PlannedAgain, evaluations: Sequence[ProvedEvaluation], store: Store, findings: Findings
 ) -> None:
     """Let harnesses read the outputs again, where all of them are there."""
-    whole = {one.action.digest for one in evaluations if not one.signed.statement.predicate["runDetails"]["byproducts"]}
+    with_outputs = [one for one in evaluations if one.counting]
+    byproducts = {one.action.digest: one.signed.statement.predicate["runDetails"]["byproducts"] for one in with_outputs}
+    whole = {action for action, left_out in byproducts.items() if not left_out}
     nodes = [node for node in planned.nodes if node.action.digest in whole]
     if nodes:
         wrong = list(find_contradictions(planned.workspace, nodes, store))
         findings.judge("outputs", wrong, f"{count(len(nodes), 'evaluation')}: the harness reads the same scores again")
-    if kept := len({one.action.digest for one in evaluations} - whole):
+    if kept := len(byproducts.keys() - whole):
         findings.leave_out("outputs", f"{count(kept, 'evaluation')} without the harness's own files")
 
 

@@ -35,8 +35,11 @@ class Provenance:
         """End what still runs for it."""
         self._build.close()
 
-    def outputs(self, task: Task, facts: Mapping[str, str]) -> dict[str, bytes]:
-        """The outputs of an attempt by name; `facts` are those of executors about its job and its servers."""
+    def outputs(self, task: Task, facts: Mapping[str, str], retry: int) -> dict[str, bytes]:
+        """The outputs of an attempt by name; `facts` are those of executors about its job and its servers.
+
+        `retry` is which retry of its build the attempt was, 0 for none.
+        """
         earlier = b"" if task.started_by is None else self._journal.provenance(task.started_by)
         attempt = describe_attempt(
             task.node,
@@ -44,7 +47,7 @@ class Provenance:
             self._plan.decisions[task.node.name].reasons,
             self._find_packages(task),
             facts,
-            task.retries_used,
+            retry,
             taken_over=task.started_by is not None and not earlier,
         )
         return {BUILD: earlier or self._build.text, ATTEMPT: self._secrets.redact(attempt)}

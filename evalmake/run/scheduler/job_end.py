@@ -87,13 +87,14 @@ class JobEnds:
         error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, self._advise(task))
         if shortfall and not self._is_worth_keeping(task, outcome):
             outcome = replace(outcome, error=error)
+        retry = task.retries_used  # of this attempt, before the next one is claimed
         retrying = bool(error) and not task.is_cancelled and claim_retry(build, task, state, lost)
         was_stopped = build.signals.count > 0 or task.is_cancelled or (lost and retrying)
         status = "succeeded" if not error else "cancelled" if was_stopped else "failed"
         earlier = self._find_earlier_headline(task, outcome)
         if earlier:
             outcome = replace(outcome, facts={**outcome.facts, "earlier_metric": earlier})
-        self._record(task, status if outcome.error else "succeeded", outcome, state.facts)
+        self._record(task, status if outcome.error else "succeeded", outcome, state.facts, retry)
         if forget:
             build.journal.remove(task.job_id)
         del build.running[task.job_id]
@@ -139,7 +140,7 @@ class JobEnds:
         falls_short = find_record_shortfall(task.node.demands, before) is not None
         return falls_short and scored_share(outcome) >= scored_share(before)
 
-    def _record(self, task: Task, status: str, outcome: Outcome, facts: Mapping[str, str]) -> None:
+    def _record(self, task: Task, status: str, outcome: Outcome, facts: Mapping[str, str], retry: int) -> None:
         """Put an attempt and its outputs into the store, then remove the job's folder."""
         build = self._build
         folder = build.job_builder.job_folder(task.job_id)
@@ -149,7 +150,7 @@ class JobEnds:
         build.result.usages.append(outcome.usage)
         facts = {**facts, **build.servers.facts(task.node.services)}
         if build.provenance is not None:  # last: a job may have written files of the same names
-            outputs |= build.provenance.outputs(task, facts)
+            outputs |= build.provenance.outputs(task, facts, retry)
         facts = {**outcome.facts, **facts}
         facts |= describe_origin(task.node.evaluation, build.store.evalfile)
         build.store.commit(task.node.action, task.build_result(status, outcome, facts), outputs)
