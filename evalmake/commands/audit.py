@@ -73,7 +73,6 @@ def _audit_targets(file: Path | None, words: Sequence[str]) -> Audit:
 def _audit_evidence(path: Path, words: Sequence[str]) -> Audit:
     """The stories that evidence tells."""
     from evalmake.audit.collection import collect_audit
-    from evalmake.evidence_checks.folder import BadEvidence
     from evalmake.evidence_checks.rebuilt_store import open_evidence
     from evalmake.project.command_words import Words
 
@@ -85,6 +84,6 @@ def _audit_evidence(path: Path, words: Sequence[str]) -> Audit:
             open_evidence(path.absolute(), Path(scratch)) as (workspace, graph, store),
         ):
             return collect_audit(workspace, workspace.graph(targets) if targets else graph, store, title)
-    except (BadEvidence, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:  # of which BadEvidence is one
         help_ = [f"`evalmake verify {path}` says what is wrong with it"]
         raise make_error("bad-evidence", f"{path} cannot be told: {error}", help=help_) from None

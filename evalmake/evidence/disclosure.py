@@ -95,6 +95,10 @@ class Disclosure:
                 raise ValueError("it is no disclosure")
             leaf = SampleLeaf(content["index"], maps["shown"], maps["hidden"], maps["keys"])
             path = tuple(bytes.fromhex(step).hex() for step in content["path"])
+            if list(path) != content["path"]:
+                raise ValueError("its path is not as evalmake writes it")
+            if lone := sorted(maps["salts"].keys() - maps["hidden"].keys()):
+                raise ValueError(f"it has a salt for `{lone[0]}`, which is not left out")
             return cls(str(content["envelope"]), leaf, content["count"], maps["sample"], maps["salts"], path)
         except (TypeError, KeyError, AttributeError):
             raise ValueError("it is no disclosure") from None

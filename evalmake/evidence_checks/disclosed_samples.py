@@ -49,7 +49,10 @@ def disclose_samples(
     if not chosen:
         names = ", ".join(one.name for one in evaluations[:5])
         raise BadEvidence(f"there is no evaluation `{evaluation}`: it has {names or 'none'}")
-    found = [disclosure for one in chosen for disclosure in _disclose(folder, one, id, open_store)]
+    try:
+        found = [disclosure for one in chosen for disclosure in _disclose(folder, one, id, open_store)]
+    except (TypeError, LookupError, AttributeError) as error:
+        raise BadEvidence(f"its statements do not have the form of evidence: {type(error).__name__}: {error}") from None
     if not found:
         raise BadEvidence(f"no sample has the id `{id}`")
     return found
@@ -68,13 +71,13 @@ def verify_disclosure(
         disclosure = Disclosure.from_json(value)
         statement = read_statement(name, disclosure.envelope.encode(), layout.EVALUATION_TYPE, keys)
         stated = statement.predicate["result"]["samples"]
-        root, count = str(stated["merkle_root"]), int(stated["count"])
+        root, count, evaluation = str(stated["merkle_root"]), int(stated["count"]), find_name(statement)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         findings.fail("sample", f"{name} is no disclosure of a sample: {error}")
         return {}
     check_signatures([statement], keys, findings)
     check_expiry(statement, now or datetime.now(UTC), findings)
-    place = f"sample {disclosure.leaf.index + 1} of {count} of {find_name(statement)}"
+    place = f"sample {disclosure.leaf.index + 1} of {count} of {evaluation}"
     wrong = [] if (disclosure.root, disclosure.count) == (root, count) else ["its path leads to another Merkle root"]
     findings.judge("place", wrong, f"{place}, by the Merkle root that was signed")
     changed = [f"`{field}` is not what was signed" for field in disclosure.find_changes()]

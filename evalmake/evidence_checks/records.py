@@ -18,7 +18,7 @@ from evalmake.planner.action import Action, ActionResult, Artifact
 from evalmake.planner.digest import Part, digest
 from evalmake.store.acceptance import ACCEPTED_BECAUSE, ACCEPTED_FROM
 from evalmake.store.origin import USER
-from evalmake.store.records import record_from_text
+from evalmake.store.records import record_from_text, record_to_text
 
 _SHORT = 19
 
@@ -142,7 +142,9 @@ def _read_records(folder: EvidenceFolder, name: str) -> list[StoredRecord]:
     for number, line in enumerate(lines[:-1], 1):
         try:
             row = read_json_strictly(line.encode("utf-8", "surrogatepass"))
-            found.append(StoredRecord(record_from_text(row["action"], row["attempt"], line), line))
+            result = record_from_text(row["action"], row["attempt"], line)
+            record_to_text(result).encode()  # a store keeps no half of a character
+            found.append(StoredRecord(result, line))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             why = f": {error}" if isinstance(error, ValueError) else ""
             raise BadEvidence(f"line {number} of {name} is no record{why}") from None

@@ -16,6 +16,7 @@ from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, SignedStatement
 from evalmake.evidence_checks.rebuilt_store import fill_store
 from evalmake.evidence_checks.records import ProvedEvaluation
+from evalmake.evidence_checks.source_files import contradict_sources
 from evalmake.evidence_checks.sources import list_unread_sources, open_sources
 from evalmake.evidence_checks.statements import find_version, material_of
 from evalmake.evidence_material import list_evaluations, render_reports
@@ -66,6 +67,8 @@ def check_results(
     agreed: SavedPlan | None = None,
 ) -> ResultSet | None:
     """Plan the Evalfile again, and write the reports again by the records of the evidence. Return what they show."""
+    if contradictions := list(contradict_sources(folder)):
+        findings.fail("sources", *contradictions)
     try:
         planned = plan_again(folder, build, scratch)
     except EvalmakeError as error:

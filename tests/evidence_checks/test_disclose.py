@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from evalmake.evidence import layout
 from evalmake.evidence.samples import Redaction, root_of
@@ -52,6 +56,25 @@ def test_evidence_with_the_salts_of_before_is_disclosed(made: Made, tmp_path: Pa
     done = bench.run("disclose", "hidden", "3", "--of", "grid/1")
     assert done.status == 0, done.text
     assert "What is 3 + 6?" in done.out
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda said: said["buildDefinition"].pop("internalParameters"),
+        lambda said: said.update(result=[1]),
+        lambda said: said.update(result={"samples": {"merkle_root": 1}}),
+    ],
+)
+def test_statements_of_another_form_end_in_a_message(
+    made: Made, hidden: Path, edit: Callable[[dict[str, Any]], object]
+) -> None:
+    """Whatever somebody signed, `disclose` says what is wrong, and shows no traceback."""
+    signer = FalseSigner.of(made, hidden)
+    signer.state(signer.place("grid/1") / layout.EVALUATION, edit)
+    ended = made.bench.run("disclose", str(hidden), "3", "--of", "grid/1")
+    assert ended.status == 2, ended.text
+    assert "do not have the form of evidence" in ended.err
 
 
 def test_evidence_with_texts_needs_no_store(made: Made, evidence: Path) -> None:

@@ -118,6 +118,7 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "input": lambda row: row["input"].update(answer=7777),
     "request.messages": lambda row: row["request"]["messages"][0].update(content="What is 1 + 1?"),
     "request.temperature": lambda row: row["request"].update(temperature=0),
+    "request.logit_bias": lambda row: row["request"].update(logit_bias={"7": 100}),
     "id": lambda row: row.update(id="another"),
     "weight": lambda row: row.update(weight=2.0),
 }

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import random
 import subprocess
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_128_hexdigest
 
 from evalmake.evidence.canonical_json import read_json_strictly
+from evalmake.evidence.layout import PAYLOAD_TYPE
+from evalmake.evidence_checks.disclosed_samples import verify_disclosure
+from evalmake.evidence_checks.findings import Findings
+from evalmake.signatures.envelope import seal_envelope
+from evalmake.signatures.keys import read_private_key, read_public_key
 from tests.evidence_checks.conftest import Made, failures
+from tests.evidence_checks.false_signer import FalseSigner
 from tests.support.workspaces import Bench
 
 
@@ -91,7 +100,14 @@ def test_many_keys_and_one_of_them_twice() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("index", float("inf")), ("index", 1.9), ("count", "12"), ("shown", [[1, 2], ["a", 3]]), ("path", None)],
+    [
+        ("index", float("inf")),
+        ("index", 1.9),
+        ("count", "12"),
+        ("shown", [[1, 2], ["a", 3]]),
+        ("path", None),
+        ("salts", {"target": "0"}),
+    ],
 )
 def test_strange_samples(made: Made, tmp_path: Path, key: str, value: object) -> None:
     """A sample whose parts have other forms than `disclose` writes is told to be none."""
@@ -100,3 +116,50 @@ def test_strange_samples(made: Made, tmp_path: Path, key: str, value: object) ->
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     ended = Bench(tmp_path).run("verify", str(path))
     assert (ended.status, "sample.json is no disclosure of a sample" in ended.out) == (2, True), ended.text
+
+
+def test_half_of_a_character_is_in_no_record(made: Made, evidence: Path) -> None:
+    """No store keeps a record with half of a character, so none is in evidence, and no command tells it."""
+    signer = FalseSigner.of(made, evidence)
+    place = signer.place("grid/1")
+    lines = (place / "records.jsonl").read_text().splitlines()
+    row = json.loads(lines[-1])
+    del row["v"], row["seal"]
+    row["detail"] = "\ud800"
+    key = f"record/{row['action']}/{row['attempt']}"
+    body = json.dumps({"v": 2, **row}, separators=(",", ":"), ensure_ascii=False)[:-1]
+    seal = xxh3_128_hexdigest(f"{key}\n{body}".encode("utf-8", "surrogatepass"))
+    lines[-1] = f'{body},"seal":"{seal}"}}'
+    (place / "records.jsonl").write_bytes("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
+    signer.sign()
+    assert (
+        "of evaluations/0001-grid-1/records.jsonl is no record" in failures(made.verify(evidence, "audit"))["records"]
+    )
+    for words in (("audit", "evidence"), ("audit", "evidence", "--format", "json")):
+        ended = Bench(evidence.parent).run(*words)
+        assert ended.status in (0, 2), ended.text
+
+
+def test_a_sample_of_which_any_byte_is_flipped(made: Made, tmp_path: Path) -> None:
+    """A flipped byte of a sample is found, or changes nothing that it says; a statement without a name is none."""
+    path = tmp_path / "sample.json"
+    assert made.bench.run("disclose", "hidden", "3", "--of", "grid/1", "-o", str(path)).status == 0
+    data, key = path.read_bytes(), read_public_key(made.bench.root / "audit.pub")
+    seed = random.randrange(10**6)
+    chance = random.Random(seed)
+    for at in chance.sample(range(len(data)), 300):
+        flipped = data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+        findings = Findings()
+        verify_disclosure(flipped, "sample.json", [key], findings)
+        if findings.status < 2:
+            assert json.loads(flipped) == json.loads(data), (seed, at)
+    spelled = json.dumps(json.loads(data) | {"path": [step.upper() for step in json.loads(data)["path"]]}).encode()
+    findings = Findings()
+    verify_disclosure(spelled, "sample.json", [key], findings)
+    assert any("its path is not as evalmake writes it" in check.message for check in findings.checks)
+    envelope = json.loads(json.loads(data)["envelope"])
+    payload = base64.b64decode(envelope["payload"]).replace(b'"evaluation":"grid/1"', b'"evaluatio":"grid/1"')
+    signed = seal_envelope(PAYLOAD_TYPE, payload, [read_private_key(made.keys["audit"].private, "audit")])
+    findings = Findings()
+    verify_disclosure(json.dumps(json.loads(data) | {"envelope": signed.decode()}).encode(), "x", [key], findings)
+    assert any("names no evaluation" in check.message for check in findings.checks)

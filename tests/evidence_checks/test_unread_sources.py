@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,6 +44,31 @@ def test_sources_are_what_the_evalfile_reads(made: Made, signer: FalseSigner, na
     with pytest.raises(EvalmakeError, match="which its Evalfile does not read"):
         write_project(signer.folder, inputs, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+CONTRADICTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "other data": (
+        "sources/sums.jsonl is not the file whose digest inputs.json has",
+        lambda folder: (folder / "sources/sums.jsonl").write_text('{"question": "1 + 1?", "answer": 2}\n'),
+    ),
+    "one file more": (
+        "inputs.json does not know the file sources/more.jsonl",
+        lambda folder: (folder / "sources/more.jsonl").write_text("{}\n"),
+    ),
+    "no inputs": (
+        "inputs.json is not what evalmake writes: it has no version",
+        lambda folder: (folder / layout.INPUTS).write_text("{}\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_sources_are_those_of_inputs(made: Made, signer: FalseSigner, name: str) -> None:
+    """Where sources and inputs.json contradict each other, nothing can be planned, and that is no excuse."""
+    told, change = CONTRADICTIONS[name]
+    change(signer.folder)
+    signer.sign()
+    assert told in failures(made.verify(signer.folder, "audit"))["sources"]
 
 
 def test_what_programs_obey_is_not_written(made: Made, signer: FalseSigner, tmp_path: Path) -> None:

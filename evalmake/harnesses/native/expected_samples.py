@@ -11,6 +11,7 @@ from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.answer_scoring import describe_question
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import dumps, loads
+from evalmake.harnesses.native.likelihood import LEAST_TOKENS, describe_measurement
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.records import read_records
 from evalmake.harnesses.native.runner import count_expected, find_headline, order_items
@@ -143,6 +144,8 @@ def _contradict_row(
     for name, value in wanted.items():
         if request.get(name) != _plain(value):
             yield SampleContradiction(item.id, f"request.{name}", _spell(request.get(name)), _spell(value))
+    for name in sorted(request.keys() - wanted.keys()):
+        yield SampleContradiction(item.id, f"request.{name}", _spell(request[name]), "none")
 
 
 def _build_request(
@@ -153,7 +156,9 @@ def _build_request(
     base: dict[str, object] = {**prompts.build_base_body(endpoint, asked.seed)}
     if prompts.measures_likelihood(item.scorers, asked.api):
         context = prompts.build_completion_prompt(item, shown)
-        return base | {"prompt": [prompts.join_texts(context, mark) for mark in item.marks]}
+        texts = [prompts.join_texts(context, mark) for mark in item.marks]
+        tokens = next((number for number in LEAST_TOKENS if request.get("max_tokens") == number), LEAST_TOKENS[0])
+        return base | {"prompt": texts, **describe_measurement(tokens)}
     if item.tools:
         base["tools"] = list(item.tools)
     if asked.api == "completions":

@@ -22,6 +22,9 @@ from evalmake.harnesses.native.token_alignment import Starts, locate_tokens
 _HIGHEST_LOGPROB = 1e-3  # above 0 by rounding only
 _FEW_TOKENS = 6  # so many may be alike by chance
 
+LEAST_TOKENS = (0, 1)
+"""How many tokens are asked for, since none are wanted: some endpoints refuse 0."""
+
 _NO_LOGPROBS = (
     "the reply has no log-probabilities of the prompt; multiple choice through the completions"
     " API needs an endpoint that supports `echo` and `logprobs`"
@@ -37,6 +40,11 @@ class OptionLogprobs:
     latency: float
 
 
+def describe_measurement(max_tokens: int) -> dict[str, object]:
+    """The parameters of a request that measures its prompt."""
+    return {"echo": True, "logprobs": 1, "max_tokens": max_tokens}
+
+
 class Likelihood:
     """Gets the options' log-probabilities; remembers that an endpoint refused `max_tokens` 0.
 
@@ -47,7 +55,7 @@ class Likelihood:
     def __init__(self, client: Client, seed: int | None) -> None:
         self.client = client
         self.seed = seed
-        self.max_tokens = 0
+        self.max_tokens = LEAST_TOKENS[0]
         self.gives_logprobs = False
         self.ties = 0
         """How many items have several likeliest options."""
@@ -58,8 +66,8 @@ class Likelihood:
         """Build one body that lists all prompts; `measure` sends them one by one."""
         context = build_completion_prompt(item, shown)
         prompts = [join_texts(context, mark) for mark in item.marks]
-        settings = {"prompt": prompts, "echo": True, "logprobs": 1, "max_tokens": self.max_tokens}
-        return build_base_body(self.client.endpoint, self.seed) | settings
+        settings = describe_measurement(self.max_tokens)
+        return build_base_body(self.client.endpoint, self.seed) | {"prompt": prompts, **settings}
 
     async def measure(self, body: Body, start: int) -> OptionLogprobs:
         """Get the log-probability of the text from character `start` on in each prompt of a body."""
