@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalmake.comparison.references import References
 from evalmake.planner.graph import Node
 from evalmake.project.requirements import Gate
 from evalmake.store.store import Store
@@ -23,9 +22,14 @@ class PlannedGate:
 
 def plan_gates(workspace: Workspace, nodes: Sequence[Node], store: Store) -> list[PlannedGate]:
     """The gates of these cells that compare; those that are judged alike stand together."""
-    references = References(workspace, store)
+    cells = {node.evaluation.address: node.evaluation for node in nodes}.values()
+    if not any(gate.than for cell in cells for gate in cell.gates):
+        return []
+    from evalmake.comparison.gate_references import GateReferences
+
+    references = GateReferences(workspace, store)
     found: dict[tuple[Gate, str], dict[str, None]] = {}
-    for cell in {node.evaluation.address: node.evaluation for node in nodes}.values():
+    for cell in cells:
         for gate in cell.gates:
             if gate.than is not None:
                 how = references.describe(gate.than, cell)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from evalmake.comparison.references import Histories, References
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import Node
-from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
+from evalmake.planner.staleness import ActionHistory, Histories, find_lack, find_valid_records
 from evalmake.project.axes import to_part
 from evalmake.project.matrix import Evaluation
 from evalmake.project.requirements import HEADLINE, Gate, Referent
@@ -19,13 +19,14 @@ from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.group_average import Column
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
-from evalmake.scoring.relative_gates import Other, Relation, judge_relation
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
 from evalmake.scoring.stopping import is_sequential
-from evalmake.scoring.verdict import Margin
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
+
+if TYPE_CHECKING:
+    from evalmake.comparison.gate_references import GateReferences
 
 ItemReader = Callable[[str, int], Sequence[Item] | None]
 """From an action and the number of an attempt to its items."""
@@ -75,7 +76,11 @@ def judge_gates(
     read = make_item_reader(workspace.store_folder)
     heads = {node.name: store.history(node.action.digest) for node in nodes}
     lacks = {node.name: find_lack(node.demands, hide(head)) for node in nodes if (head := heads[node.name])}
-    references = References(workspace, store, only)
+    references = None
+    if any(gate.than for cell in cells for gate in cell.gates):  # few gates compare, and it takes a while to import
+        from evalmake.comparison.gate_references import GateReferences
+
+        references = GateReferences(workspace, store, only)
     return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells, lacks, references)
 
 
@@ -86,7 +91,7 @@ def judge_cells(
     read_items: ItemReader,
     others: Iterable[Evaluation] = (),
     lacks: Mapping[str, str] | None = None,
-    references: References | None = None,
+    references: GateReferences | None = None,
 ) -> list[JudgedGate]:
     """Every requirement judged over the seeds of its cell; not judged if one of those in `cells` has no result.
 
@@ -122,7 +127,7 @@ class _Results:
 
     histories: Histories
     read_items: ItemReader
-    references: References | None = None
+    references: GateReferences | None = None
 
     def runs(self, cells: Iterable[Evaluation]) -> dict[int, Run]:
         """The runs of the cells that have a result, by seed."""
@@ -186,9 +191,12 @@ def _judge_relation(
     address: str, gate: Gate, than: Referent, asked: Requirement, cells: Sequence[Evaluation], results: _Results
 ) -> GateResult:
     """Judge a gate that compares cells with a model or a baseline."""
+    from evalmake.scoring.relative_gates import OtherSide, Relation, judge_relation
+    from evalmake.scoring.verdict import Margin
+
     margin = Margin(gate.bound, gate.is_share)
     relation = Relation(asked.metric, gate.op, margin, str(than), asked.confidence, asked.kind)
-    other = results.references.find(than, cells, results.histories) if results.references and cells else Other()
+    other = results.references.find(than, cells, results.histories) if results.references and cells else OtherSide()
     return judge_relation(address, relation, results.runs(cells), other)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from evalmake.comparison.references import Histories
 from evalmake.gate_verdicts import judge_gates
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.file_hashes import hash_file
@@ -18,7 +17,7 @@ from evalmake.language.write_errors import advise_on_write_error
 from evalmake.planner.graph import ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import METHODS, report_identity
-from evalmake.planner.staleness import ActionHistory, Reason, find_valid_records
+from evalmake.planner.staleness import ActionHistory, Histories, Reason, find_valid_records
 from evalmake.project.column_groups import list_groups
 from evalmake.project.key_types import Block
 from evalmake.project.report_rows import find_baseline

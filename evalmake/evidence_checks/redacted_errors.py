@@ -113,11 +113,11 @@ class ErrorRedaction:
         """Redact the error that a reason quotes, as in the record that it is of: the reason may have its beginning."""
         if not isinstance(reason, dict) or reason.get("kind") not in AFTER_AN_ATTEMPT or not reason.get("subject"):
             return reason
+        if reason["kind"] == "too-old":
+            return reason
         subject = str(reason["subject"])
         if reason["kind"] in AFTER_A_FAILURE:
             subject = next((detail for detail in details if detail.startswith(subject)), subject)
-        if reason["kind"] == "too-old":
-            return reason
         return {**reason, "subject": self.redact_text(action, subject)}
 
 

@@ -40,6 +40,10 @@ class ActionHistory:
     cause_kind: str = ""  # a CauseKind, where `detail` says why samples have no score
 
 
+Histories = Mapping[str, ActionHistory | None]
+"""A cell's name -> what is on record of it."""
+
+
 class Records(Protocol):
     """The records that a decision reads from the store."""
 

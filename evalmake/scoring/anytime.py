@@ -20,8 +20,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import add
+from typing import TYPE_CHECKING
 
-from evalmake.scoring.intervals import Interval
+if TYPE_CHECKING:
+    from evalmake.scoring.intervals import Interval
 
 BETS = tuple((step / 21) ** 2 for step in range(1, 21))
 """The parts of the wealth that are put on each score: 0.002 to 0.91, the closer the smaller."""

@@ -123,6 +123,32 @@ class Verdict:
     high: float | None = None
 
 
+def make_open_result(
+    address: str,
+    metric: str,
+    op: str,
+    bound: float,
+    confidence: float | None,
+    scores: Mapping[int, Score | None],
+    message: str,
+) -> GateResult:
+    """The result of a gate that is not judged, with what each seed says of the metric."""
+    return GateResult(
+        address=address,
+        metric=metric,
+        op=op,
+        bound=bound,
+        met=None,
+        value=None,
+        confidence=confidence,
+        low=None,
+        high=None,
+        parts=tuple((seed, score.value if score else None) for seed, score in scores.items()),
+        samples=tuple(score.scored if score else 0 for score in scores.values()),
+        message=message,
+    )
+
+
 def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> GateResult:
     """Judge a requirement over the runs of a cell, by seed.
 
@@ -131,21 +157,9 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
     no score could turn the verdict.
     """
     scores = {seed: find_score(asked.metric, run.scores) for seed, run in sorted(runs.items())}
-    result = GateResult(
-        address=address,
-        metric=asked.metric,
-        op=asked.op,
-        bound=asked.bound,
-        met=None,
-        value=None,
-        confidence=asked.confidence,
-        low=None,
-        high=None,
-        parts=tuple((seed, score.value if score else None) for seed, score in scores.items()),
-        samples=tuple(score.scored if score else 0 for score in scores.values()),
-        message=describe_lack(asked.metric, scores, runs),
-        within=asked.within,
-    )
+    lack = describe_lack(asked.metric, scores, runs)
+    result = make_open_result(address, asked.metric, asked.op, asked.bound, asked.confidence, scores, lack)
+    result = replace(result, within=asked.within)
     if result.message:
         return result
     # From here on the metric has the harness's own name for it, and the bound is on its scale.

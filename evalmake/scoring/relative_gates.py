@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalmake.scoring.benchmark_change import BenchmarkChange, ChangedRuns, compare_changes
-from evalmake.scoring.gates import TOLERANCE, GateResult, describe_lack, find_score
+from evalmake.scoring.gates import TOLERANCE, GateResult, describe_lack, find_score, make_open_result
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.metric_scale import fill_unscored, find_bounds
 from evalmake.scoring.numbers import format_given, format_number, format_percent
@@ -42,7 +42,7 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class OtherSide:
     """The other side. With a `lack`, why it cannot be compared with."""
 
     runs: Sequence[Run] = ()
@@ -61,28 +61,16 @@ class _Gain:
     score: float
 
 
-def judge_relation(address: str, asked: Relation, runs: Mapping[int, Run], other: Other) -> GateResult:
+def judge_relation(address: str, asked: Relation, runs: Mapping[int, Run], other: OtherSide) -> GateResult:
     """Judge a requirement that compares the runs of a cell, by seed, with those of another.
 
     It is not judged where one side lacks the metric or asked other items, where an interval is asked for and cannot
     be estimated, where the margin is on another scale, and where samples without a score could turn the verdict.
     """
     scores = {seed: find_score(asked.metric, run.scores) for seed, run in sorted(runs.items())}
-    result = GateResult(
-        address=address,
-        metric=asked.metric,
-        op=asked.op,
-        bound=asked.margin.value,
-        met=None,
-        value=None,
-        confidence=asked.confidence,
-        low=None,
-        high=None,
-        parts=tuple((seed, score.value if score else None) for seed, score in scores.items()),
-        samples=tuple(score.scored if score else 0 for score in scores.values()),
-        message=describe_lack(asked.metric, scores, runs) or other.lack or _describe_lack(asked, other.runs),
-        than=asked.than,
-    )
+    lack = describe_lack(asked.metric, scores, runs) or other.lack or _describe_lack(asked, other.runs)
+    result = make_open_result(address, asked.metric, asked.op, asked.margin.value, asked.confidence, scores, lack)
+    result = replace(result, than=asked.than)
     if result.message:
         return result
     named = replace(asked, metric=next(score.metric for score in scores.values() if score))
@@ -122,7 +110,7 @@ def _describe_lack(asked: Relation, runs: Sequence[Run]) -> str:
     return f"{asked.metric} has no value in {asked.than}" if any(s and s.value is None for s in found) else ""
 
 
-def _compare(asked: Relation, ours: Sequence[Run], other: Other) -> _Gain | str:
+def _compare(asked: Relation, ours: Sequence[Run], other: OtherSide) -> _Gain | str:
     """The gain; or why it is not known."""
     level = _PLAIN if asked.confidence is None else max(2 * asked.confidence - 1, 0.0)
     change = _measure(asked, ours, other, level)
@@ -148,7 +136,7 @@ def _compare(asked: Relation, ours: Sequence[Run], other: Other) -> _Gain | str:
     return _Gain(change, value, low, reference, score)
 
 
-def _measure(asked: Relation, ours: Sequence[Run], other: Other, level: float) -> BenchmarkChange:
+def _measure(asked: Relation, ours: Sequence[Run], other: OtherSide, level: float) -> BenchmarkChange:
     """Both scores and their difference, with the interval at a confidence."""
     theirs = [_rename(run, asked.metric) for run in other.runs]
     runs = ChangedRuns("", asked.metric, theirs, ours, asked.kind, other.is_same_result)
@@ -186,7 +174,7 @@ def _describe_scale(asked: Relation, margin: float | None, found: _Gain) -> str:
     return ""
 
 
-def _describe_unscored(asked: Relation, margin: float, ours: Sequence[Run], other: Other, met: bool) -> str:
+def _describe_unscored(asked: Relation, margin: float, ours: Sequence[Run], other: OtherSide, met: bool) -> str:
     """The message if samples without a score, of either side, could turn the verdict; else empty."""
     sides = (ours, other.runs)
     counts = [sum(score.unscored for run in side if (score := find_score(asked.metric, run.scores))) for side in sides]

@@ -9,7 +9,7 @@ import pytest
 
 from evalmake.scoring.gates import GateResult
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
-from evalmake.scoring.relative_gates import BETTER, NO_WORSE, Other, Relation, judge_relation
+from evalmake.scoring.relative_gates import BETTER, NO_WORSE, OtherSide, Relation, judge_relation
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run
 from evalmake.scoring.verdict import Margin
@@ -26,7 +26,7 @@ def judge(
 ) -> GateResult:
     """A gate on one run against another."""
     asked = Relation("accuracy", op, margin, "baseline main", confidence, kind)
-    return judge_relation("e/m", asked, {0: after}, Other([before] if before else []))
+    return judge_relation("e/m", asked, {0: after}, OtherSide([before] if before else []))
 
 
 def summary(right: int, n: int) -> Run:

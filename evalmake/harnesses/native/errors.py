@@ -46,7 +46,7 @@ class RecordError(ValueError):
 
 
 class EndpointError(Exception):
-    """No request can succeed: unknown model, no connection, or the gateway ended the run."""
+    """The run ends: unknown model, no connection, the gateway ended it, or a score that its stop rule cannot take."""
 
 
 class RequestError(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.answer_scoring import describe_question
-from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.errors import EndpointError, TaskError
 from evalmake.harnesses.native.json_io import dumps, loads
 from evalmake.harnesses.native.likelihood import LEAST_TOKENS, describe_measurement
 from evalmake.harnesses.native.prompts import Example, Item
@@ -22,7 +22,7 @@ from evalmake.harnesses.native.stop_sequence import StopSequence
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task, read_task
 from evalmake.plugin_api.harness import SampleContradiction
-from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, StopTest
+from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER
 
 _MODEL_REPLIES = "assistant"
 
@@ -103,7 +103,7 @@ def _find_enough(items: Sequence[Item], task: Task, rows: Sequence[Mapping[str, 
     """The items after which a run with these samples stopped to ask; all of them without a rule."""
     if task.until is None:
         return items
-    sequence = StopSequence(StopTest(task.until, find_headline(task, items)), len(items))
+    sequence = StopSequence(task.until, find_headline(task, items), len(items))
     left = {row.get("index"): row for row in rows}
     found = 0
     for place, item in enumerate(items):
@@ -111,7 +111,10 @@ def _find_enough(items: Sequence[Item], task: Task, rows: Sequence[Mapping[str, 
         if row is None and not left:  # of several that are missing, the last cannot be told from what was never asked
             return items[: place + 1 if found == place else place]
         found += row is not None
-        list(sequence.add(place, _to_sample(row or {"scores": {}})))
+        try:
+            list(sequence.add(place, _to_sample(row or {"scores": {}})))
+        except EndpointError as error:
+            raise ValueError(str(error)) from None
         if sequence.ended:
             break
     return items[: sequence.counted]

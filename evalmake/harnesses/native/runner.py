@@ -23,17 +23,16 @@ from evalmake.harnesses.native.sample_log import Progress, SampleLog
 from evalmake.harnesses.native.sampling import rank_records, sample_records
 from evalmake.harnesses.native.scorers import Scorer, make_scorer
 from evalmake.harnesses.native.settings import Endpoint, Settings
-from evalmake.harnesses.native.stop_sequence import StopSequence
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.sample_counts import TIES, WITHOUT_ANSWER
-from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, OffScaleError, StopTest
 
 if TYPE_CHECKING:
     from evalmake.harnesses.native.answer_scoring import AnswerScoring
     from evalmake.harnesses.native.embedder import Embedder
     from evalmake.harnesses.native.judge import Judge
+    from evalmake.harnesses.native.stop_sequence import StopSequence
 
     Requester = ItemRequester | AnswerScoring
 
@@ -151,7 +150,9 @@ class Run:
         self.embedder: Embedder | None = None
         self.sequence: StopSequence | None = None
         if (rule := plan.task.until) is not None:
-            self.sequence = StopSequence(StopTest(rule, plan.headline), 2 * plan.settings.concurrency)
+            from evalmake.harnesses.native.stop_sequence import StopSequence
+
+            self.sequence = StopSequence(rule, plan.headline, 2 * plan.settings.concurrency)
             self.tally.sequential = True
 
     async def result(self) -> Result:
@@ -165,8 +166,6 @@ class Run:
                     for _ in range(min(self.plan.settings.concurrency, len(self.plan.items))):
                         group.create_task(self.request_items(items, requester))
             except* EndpointError as errors:
-                failure = str(errors.exceptions[0])
-            except* OffScaleError as errors:
                 failure = str(errors.exceptions[0])
             except* OSError as errors:
                 unwritten = errors.exceptions[0]
@@ -225,7 +224,7 @@ class Run:
         counts = {TIES: requester.ties, WITHOUT_ANSWER: requester.scoring.without_answer}
         scores["usage"] |= {name: count for name, count in counts.items() if count}
         if self.sequence is not None:
-            scores["usage"] |= {STOPPED_AFTER: self.sequence.counted, ITEMS_IN_ALL: len(self.plan.items)}
+            scores["usage"] |= self.sequence.count_asked(len(self.plan.items))
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
         if self.embedder is not None:

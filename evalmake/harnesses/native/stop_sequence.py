@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 
+from evalmake.harnesses.native.errors import EndpointError
 from evalmake.harnesses.native.sample_log import Sample
-from evalmake.scoring.stopping import StopTest
+from evalmake.project.stop_rule import StopRule
+from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, OffScaleError, StopTest
 
 
 class StopSequence:
@@ -16,8 +18,8 @@ class StopSequence:
     that were on their way then do not count; their replies stay in the reply cache.
     """
 
-    def __init__(self, test: StopTest, window: int) -> None:
-        self.test = test
+    def __init__(self, rule: StopRule, headline: str, window: int) -> None:
+        self.test = StopTest(rule, headline)
         self.window = window
         self.counted = 0
         self.ended = False
@@ -31,7 +33,7 @@ class StopSequence:
             await self._moved.wait()
 
     def add(self, place: int, sample: Sample) -> Iterator[Sample]:
-        """Yield the samples that count from now on; OffScaleError for a score that no rule can take."""
+        """Yield the samples that count from now on; EndpointError for a score that no rule can take."""
         self._waiting[place] = sample
         while not self.ended and (following := self._waiting.pop(self.counted, None)) is not None:
             self.counted += 1
@@ -45,4 +47,11 @@ class StopSequence:
         if sample.item in self._items:  # a copy of a question tells nothing new
             return False
         self._items.add(sample.item)
-        return self.test.add(scores)
+        try:
+            return self.test.add(scores)
+        except OffScaleError as error:
+            raise EndpointError(str(error)) from None
+
+    def count_asked(self, in_all: int) -> dict[str, int]:
+        """The counts of usage: after how many items asking stopped, of how many."""
+        return {STOPPED_AFTER: self.counted, ITEMS_IN_ALL: in_all}

@@ -68,6 +68,16 @@ def test_samples_tell_where_a_run_had_to_stop(native: Native) -> None:
     assert counted["usage"]["stopped_after"] == run.scores["usage"]["stopped_after"]
 
 
+def test_samples_with_impossible_scores_are_refused(native: Native) -> None:
+    """Samples that say of a share that it is 3 cannot be those of such a run."""
+    native.server.answer = right
+    run = native(questions(30), scorer="number", until=RULE)
+    asked = Asked(native.folder / "task.json", "chat", "model", {}, None, None, stops_early=True)
+    rows = [{**sample, "scores": {"accuracy": 3.0}} for sample in run.samples]
+    with pytest.raises(ValueError, match="needs scores from 0 to 1"):
+        list(contradict_data(asked, rows))
+
+
 def test_what_is_never_known_asks_all(native: Native) -> None:
     """Where the bound is the score itself, all records are asked, and the interval says how little is known."""
     native.server.answer = lambda body: right(body) if int(right(body)) % 2 else "wrong"

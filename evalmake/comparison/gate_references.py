@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,21 +12,18 @@ from evalmake.comparison.cells import ComparedCell, Identity, Side, describe_pla
 from evalmake.comparison.pairing import CellPair
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.graph import Node
-from evalmake.planner.staleness import ActionHistory, find_lack
+from evalmake.planner.staleness import ActionHistory, Histories, find_lack
 from evalmake.project.matrix import Evaluation
 from evalmake.project.relations import find_counterparts
 from evalmake.project.requirements import Referent
 from evalmake.results import make_item_reader
-from evalmake.scoring.relative_gates import Other
+from evalmake.scoring.relative_gates import OtherSide
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
-Histories = Mapping[str, ActionHistory | None]
-"""A cell's name -> what is on record of it."""
-
 
 @dataclass(slots=True)
-class References:
+class GateReferences:
     """Finds the other sides of requirements. Of the store, it reads the actions in `only`, if that is given."""
 
     workspace: Workspace
@@ -35,16 +32,16 @@ class References:
     _nodes: dict[str, Node] = field(default_factory=dict)
     _sides: dict[str, Side | str] = field(default_factory=dict)
 
-    def find(self, than: Referent, cells: Sequence[Evaluation], histories: Histories) -> Other:
+    def find(self, than: Referent, cells: Sequence[Evaluation], histories: Histories) -> OtherSide:
         """The other side for cells that differ in their seed alone, and have a result."""
         before = self._find_model(than, cells[0]) if than.kind == "model" else self._find_baseline(than, cells[0])
         if isinstance(before, str):
-            return Other(lack=before)
+            return OtherSide(lack=before)
         after = [one for cell in cells if (one := self._compare(cell, histories.get(cell.name))) is not None]
         pair = CellPair("", tuple(before), tuple(after))
         if not pair.is_same_result and (lack := _describe_other_items(than, pair)):
-            return Other(lack=lack)
-        return Other([cell.run for cell in before], pair.is_same_result)
+            return OtherSide(lack=lack)
+        return OtherSide([cell.run for cell in before], pair.is_same_result)
 
     def describe(self, than: Referent, cell: Evaluation) -> str:
         """What a cell will be compared with, for a plan."""
