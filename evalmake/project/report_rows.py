@@ -8,7 +8,8 @@ from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.key_types import spell_row
-from evalmake.project.schema import AXIS_KEYS, Report
+from evalmake.project.report_schema import Report
+from evalmake.project.schema import AXIS_KEYS
 
 NAMED_ROWS = ("model", "benchmark", "eval")
 """What rows can stand for that have the names of declarations."""

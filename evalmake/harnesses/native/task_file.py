@@ -15,9 +15,10 @@ from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.existing_answers import REASON, SENT_KEYS, explain_check, find_checks_of_replies
 from evalmake.harnesses.native.json_io import strict_loads
 from evalmake.harnesses.native.record_filter import Comparison, parse_filter
-from evalmake.harnesses.native.template import Template, as_text, blame_key, find_field_in_pattern, is_template, parse
+from evalmake.harnesses.native.template import Template, as_text, blame_key, is_template
 from evalmake.harnesses.native.text_folding import DEFAULT, NORMALIZATIONS
 from evalmake.harnesses.native.tools import find_tools_mistake
+from evalmake.harnesses.native.value_reader import ValueReader
 from evalmake.project.stop_rule import StopRule
 
 SCORERS = ("exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge")
@@ -143,13 +144,8 @@ def find_list_mistake(names: Sequence[object]) -> str:
     return "" if twice is None else f"{twice} is in the list twice"
 
 
-class _Reader:
-    """Reads typed values from the task's object and collects the errors."""
-
-    def __init__(self, name: str, data: dict[str, Any]) -> None:
-        self.name = name
-        self.data = data
-        self.mistakes: list[str] = []
+class _Reader(ValueReader):
+    """Reads the keys of a task and collects the errors."""
 
     def task(self, folder: Path) -> Task:
         """Return the task; TaskError with every error found."""
@@ -219,43 +215,6 @@ class _Reader:
         if task.examples and task.target is None:
             self.wrong("examples need a target: it is the answer they show")
 
-    def wrong(self, message: str) -> None:
-        """Add an error."""
-        self.mistakes.append(f"{self.name}: {message}")
-
-    def text(self, key: str) -> str | None:
-        """Read an optional text."""
-        value = self.data.get(key)
-        if value is None or isinstance(value, str):
-            return value
-        self.wrong(f"{key}: expected text")
-        return None
-
-    def template(self, key: str, *, required: bool = False) -> Template | None:
-        """Read a template."""
-        value = self.text(key)
-        if value is None:
-            if required and self.data.get(key) is None:
-                self.wrong(f"{key} is missing")
-            return None
-        return self.parsed(value, key)
-
-    def parsed(self, text: str, what: str) -> Template:
-        """Parse a template; on an error, add it and return an empty template."""
-        try:
-            return parse(text, what)
-        except TaskError as error:
-            self.wrong(error.messages[0])
-            return Template(())
-
-    def field(self, key: str) -> str | None:
-        """Read an optional template of one field; its path."""
-        template = self.template(key)
-        if template is None or (path := template.path) is not None:
-            return None if template is None else path
-        self.wrong(f"{key}: expected one field, as '{{{key}}}'")
-        return None
-
     def tools(self) -> str | tuple[Mapping[str, Any], ...]:
         """Read the tools: a list, or the field that has one."""
         value = self.data.get("tools")
@@ -265,17 +224,6 @@ class _Reader:
             self.wrong(f"tools: {mistake}")
             return ()
         return tuple(value)
-
-    def regex(self, key: str) -> re.Pattern[str] | None:
-        """Read an optional regular expression."""
-        value = self.text(key)
-        if field := find_field_in_pattern(value or ""):
-            self.wrong(f"{key}: no field is filled into a regular expression, and it has '{field}'")
-        try:
-            return None if value is None else re.compile(value)
-        except (re.error, RecursionError, OverflowError) as error:
-            self.wrong(f"{key}: not a regular expression: {error}")
-            return None
 
     def files(self) -> tuple[str, ...]:
         """Read the names of the data files: one text or a list."""
@@ -294,16 +242,6 @@ class _Reader:
         except ValueError as error:
             self.wrong(f"where: {error}")
             return ()
-
-    def texts(self, key: str) -> Mapping[str, str]:
-        """Read an object of texts."""
-        value = self.data.get(key)
-        if value is None:
-            return {}
-        if isinstance(value, dict) and all(isinstance(path, str) for path in value.values()):
-            return value
-        self.wrong(f"{key}: expected an object of texts")
-        return {}
 
     def media(self) -> Mapping[str, Mapping[str, str]]:
         """The files that records name: an object of objects of texts."""
@@ -328,15 +266,6 @@ class _Reader:
             return tuple(self.parsed(one, "choices") for one in value)
         self.wrong("choices: expected a template or a list of templates")
         return None
-
-    def templates(self, key: str) -> tuple[Template, ...]:
-        """Read a template, or a list of them."""
-        value = self.data.get(key)
-        listed = [value] if isinstance(value, str) else value or []
-        if isinstance(listed, list) and all(isinstance(one, str) for one in listed):
-            return tuple(self.parsed(one, key) for one in listed)
-        self.wrong(f"{key}: expected a template or a list of templates")
-        return ()
 
     def checks(self) -> tuple[CheckSource, ...]:
         """Read the checks: a field of the record that holds them, or a list of checks and such fields."""
@@ -383,16 +312,6 @@ class _Reader:
         self.wrong("examples: expected a list of records or file names")
         return ()
 
-    def names(self, key: str, known: Sequence[str], default: tuple[str, ...]) -> tuple[str, ...]:
-        """Read a list of names."""
-        value = self.data.get(key)
-        if value is None:
-            return default
-        if isinstance(value, list) and all(one in known for one in value):
-            return tuple(value)
-        self.wrong(f"{key}: expected a list of {', '.join(known)}")
-        return default
-
     def stop_rule(self) -> StopRule | None:
         """Read when enough is asked."""
         value = self.data.get("until")
@@ -401,20 +320,3 @@ class _Reader:
         except (AttributeError, KeyError, TypeError, ValueError):
             self.wrong("until: expected an object with a confidence")
             return None
-
-    def one_of(self, key: str, known: Sequence[str]) -> str:
-        """Read a name; the default is the first."""
-        value = self.text(key) or known[0]
-        if value not in known:
-            self.wrong(f"{key}: expected {' or '.join(known)}")
-        return value
-
-    def whole(self, key: str, default: int | None = None) -> int | None:
-        """Read an integer, 0 or more."""
-        value = self.data.get(key)
-        if value is None:
-            return default
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-        self.wrong(f"{key}: expected a whole number from 0 up")
-        return default
