@@ -17,7 +17,7 @@ from evalmake.language import tree
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.file_search import is_pattern
 from evalmake.language.formatter import format_source
-from evalmake.language.money import Money, Price, Tokens
+from evalmake.language.money import Money, Price
 from evalmake.language.parser import parse, parse_override
 from evalmake.language.source import Source, Span
 from evalmake.language.text import with_article
@@ -43,7 +43,6 @@ _LITERALS: Mapping[str, Callable[[str], object]] = {
     "SIZE": Size.parse,
     "MONEY": Money.parse,
     "PRICE": Price.parse,
-    "TOKENS": Tokens.parse,
     "DIGEST": Digest,
     "PERCENT": lambda text: float(f"{text[:-1]}e-2"),
 }

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict
 
-from evalmake.language.money import Money, Price, Tokens
+from evalmake.language.money import Money, Price
 from evalmake.language.values import Digest, Duration, Files, Size, describe_type
 from evalmake.project.key_types import Block
 
 
 def _check_plain(value: object) -> object:
-    if isinstance(value, Duration | Size | Money | Price | Tokens | Digest | Files):
+    if isinstance(value, Duration | Size | Money | Price | Digest | Files):
         kind = describe_type(value).removeprefix("an ").removeprefix("a ")
         raise ValueError(f"a server takes no {kind} as it stands")
     if isinstance(value, dict | tuple | list):

@@ -17,7 +17,7 @@ CLOSERS = {"}": "{", "]": "[", ")": "("}
 
 _VALUE_TERMINALS = {
     *("STRING", "RAW", "NUMBER", "DURATION", "SIZE", "PERCENT", "DIGEST", "TRUE", "FALSE", "NONE"),
-    *("MONEY", "PRICE", "TOKENS", "LSQB"),
+    *("MONEY", "PRICE", "LSQB"),
 }
 _TERMINAL_NAMES = {
     "NAME": "a name",

@@ -10,7 +10,7 @@ from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.functions import Functions
-from evalmake.language.money import Money, Price, Tokens
+from evalmake.language.money import Money, Price
 from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Source, Span
 from evalmake.language.text import dedent, unescape, unquote
@@ -36,7 +36,7 @@ from evalmake.language.values import (
 # `$${` is a literal `${`; any other `${...}` on one line is an interpolation.
 _INTERPOLATION = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
 _LONGEST_RANGE = 1_000_000
-_AMOUNTS = {"MONEY": Money, "PRICE": Price, "TOKENS": Tokens}
+_AMOUNTS = {"MONEY": Money, "PRICE": Price}
 
 
 @dataclass
@@ -200,7 +200,7 @@ class Evaluator:
                 return read_size(text, self.span(node))
             case "PERCENT":
                 return read_percent(text, self.span(node))
-            case "MONEY" | "PRICE" | "TOKENS":
+            case "MONEY" | "PRICE":
                 return read_amount(_AMOUNTS[node.kind], text, self.span(node))
             case "DIGEST":
                 return self._evaluate_digest(node)
@@ -302,7 +302,7 @@ class Evaluator:
                 )
             case bool() | None:
                 return "none" if value is None else str(value).lower()
-            case str() | int() | float() | Duration() | Size() | Digest() | Money() | Price() | Tokens():
+            case str() | int() | float() | Duration() | Size() | Digest() | Money() | Price():
                 return str(value)
         raise make_error("bad-interpolation", f"`{name}` is {describe_type(value)} and cannot be part of a text", span)
 

@@ -1,4 +1,4 @@
-"""Amounts of money, prices and numbers of tokens, as an Evalfile writes them: `$20`, `20EUR`, `$0.15/Mtok`, `2Mtok`."""
+"""Amounts of money and prices, as an Evalfile writes them: `$20`, `20EUR`, `$0.15/Mtok`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "KRW", "CAD", "AU
 PER_TOKENS, PER_HOUR = "Mtok", "h"
 """What a price is for: a million tokens, or an hour."""
 _AMOUNT = re.compile(rf"\$(?P<dollars>[\d_.]+)|(?P<number>[\d_.]+)(?P<code>{'|'.join(CURRENCIES)})")
-_THOUSANDS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+_THOUSANDS = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +52,6 @@ class Price:
         return self.text or f"{format_money(self.amount, self.currency)}/{self.per}"
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """A number of tokens; `text` is how the Evalfile writes it."""
-
-    count: int
-    text: str = field(default="", compare=False)
-
-    @classmethod
-    def parse(cls, text: str) -> Tokens:
-        """`2Mtok` -> 2 000 000 tokens."""
-        number = text.removesuffix("tok")
-        power = number[-1] if number[-1] in _THOUSANDS else ""
-        return cls(round(float(number.removesuffix(power).replace("_", "")) * _THOUSANDS[power]), text)
-
-    def __str__(self) -> str:
-        return self.text or format_tokens(self.count)
-
-
 def format_money(amount: float, currency: str) -> str:
     """`$1.25`, `$0.0042` and `12.50EUR`: two decimal places, or two significant digits of less than a cent."""
     number = f"{amount:.2f}" if amount == 0 or amount >= 0.095 else f"{amount:.2g}"
@@ -78,7 +60,7 @@ def format_money(amount: float, currency: str) -> str:
 
 
 def format_tokens(count: float) -> str:
-    """`950tok`, `12.4ktok`, `2.1Mtok`: a number of tokens in three significant digits, as an Evalfile writes it."""
+    """`950tok`, `12.4ktok`, `2.1Mtok`: a number of tokens in three significant digits."""
     for unit in ("G", "M", "k"):
         if count >= 0.9995 * _THOUSANDS[unit]:
             scaled = count / _THOUSANDS[unit]

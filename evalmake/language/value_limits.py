@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from evalmake.language.diagnostic import make_error
-from evalmake.language.money import Money, Price, Tokens
+from evalmake.language.money import Money, Price
 from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Span
 from evalmake.language.values import Duration, Size, Template, Value
@@ -15,7 +15,7 @@ _MOST_DIGITS = 400
 _LONGEST_TIME = 100 * 365 * 86400  # seconds: waiting functions take no more than about three times as many
 _LARGEST_SIZE = 1 << 62
 _MOST_AMOUNT = 30  # characters of an amount
-_AMOUNTS: dict[type, str] = {Money: "an amount of money", Price: "a price", Tokens: "a number of tokens"}
+_AMOUNTS: dict[type, str] = {Money: "an amount of money", Price: "a price"}
 _LARGEST_VALUE = 16 * 1024 * 1024  # in characters; each item of a list or a map counts 16 more
 
 
@@ -55,8 +55,8 @@ def read_percent(text: str, span: Span) -> float:
     return float(f"{text[:-1]}e-2")  # the nearest number: 99.99 / 100 is a little less than 0.9999
 
 
-def read_amount(kind: type[Money] | type[Price] | type[Tokens], text: str, span: Span) -> Money | Price | Tokens:
-    """Money, a price or a number of tokens that can be reckoned with."""
+def read_amount(kind: type[Money] | type[Price], text: str, span: Span) -> Money | Price:
+    """Money or a price that can be reckoned with."""
     if len(text) > _MOST_AMOUNT:
         raise make_error("bad-value", f"{_AMOUNTS[kind]} of more than {_MOST_AMOUNT} characters", span)
     return kind.parse(text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import NoReturn
 
-from evalmake.language.money import Money, Price, Tokens
+from evalmake.language.money import Money, Price
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -182,7 +182,6 @@ Value = (
     | Size
     | Money
     | Price
-    | Tokens
     | Digest
     | Files
     | Folder
@@ -215,8 +214,6 @@ def describe_type(value: object) -> str:
             return "an amount of money"
         case Price():
             return "a price"
-        case Tokens():
-            return "a number of tokens"
         case Digest():
             return "a digest"
         case Files():

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from evalmake.language.money import Money, Price, Tokens
+from evalmake.language.money import Money, Price
 from evalmake.language.values import Digest, Duration, Files, Folder, SecretRef, Size, Symbol, Template
 from evalmake.project.column_groups import read_groups, read_sections, refuse_weights
 from evalmake.project.prices import check_machine_price, check_model_price
@@ -129,7 +129,7 @@ def _check_argument(value: object) -> object:
 
 def _check_parameter(value: object) -> object:
     """Check a request parameter: any value that JSON has."""
-    if isinstance(value, Duration | Size | Money | Price | Tokens | Digest | Files):
+    if isinstance(value, Duration | Size | Money | Price | Digest | Files):
         raise PydanticCustomError("not_json", "no JSON")
     for item in _items_of(value):
         _check_parameter(item)

@@ -1,10 +1,10 @@
-"""Amounts of money, prices and numbers of tokens, read and written."""
+"""Amounts of money and prices, read and written."""
 
 from __future__ import annotations
 
 import pytest
 
-from evalmake.language.money import Money, Price, Tokens, format_money, format_tokens
+from evalmake.language.money import Money, Price, format_money, format_tokens
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,6 @@ def test_amounts_of_money(text: str, amount: float, currency: str) -> None:
     money = Money.parse(text)
     assert (money.amount, money.currency, str(money)) == (amount, currency, text)
     assert Price.parse(f"{text}/Mtok") == Price(amount, currency, "Mtok")
-
-
-def test_numbers_of_tokens() -> None:
-    """Tokens have decimal prefixes."""
-    assert [Tokens.parse(text).count for text in ("900tok", "1.5ktok", "2Mtok", "1_000Mtok")] == [
-        *(900, 1500, 2_000_000, 1_000_000_000)
-    ]
 
 
 @pytest.mark.parametrize(
