@@ -120,6 +120,8 @@ def _suggest_requirement(at: ErrorPosition, before: str) -> list[str]:
         return ["`within` stands behind the bound: `require METRIC >= 0.892 within 8%`"]
     if re.match(r"±|\+-|\+/-", rest):
         return ["a tolerance stands behind the bound: `require METRIC == 0.892 within 0.02`, or `within 8%` of it"]
+    if at.source.text.startswith("=", at.start) and (split := re.search(r"([<>!=])[ \t]+$", before)):
+        return [f"write `{split[1]}=`, without a blank"]
     if at.word == "by":
         return ["`by` goes with `better than` and `no worse than`; a tolerance of a bound is `within 8%`"]
     if at.word == "and":

@@ -80,14 +80,15 @@ def anytime_interval(scores: Iterable[float] | Mapping[float, int], confidence: 
     return low, 1 - high
 
 
-def average_intervals(runs: Sequence[Sequence[float]], confidence: float) -> Interval:
-    """The interval of the mean of runs, each of which stopped by itself: the mean of theirs.
+def span_intervals(runs: Sequence[Sequence[float]], confidence: float) -> Interval:
+    """The interval of the mean of runs, each of which stopped by itself: from the least low end to the greatest high.
 
-    They hold together at the confidence, as so many runs share the error of one (Bonferroni).
+    It holds the mean at the confidence of one, with no correction: to lie above the mean, it would have to lie above
+    the true score of the run that has the least (an intersection-union test; Berger 1982). So what every run decided
+    for itself is decided of their mean.
     """
-    level = 1 - (1 - confidence) / len(runs)
-    found = [anytime_interval(scores, level) for scores in runs]
-    return math.fsum(low for low, _ in found) / len(found), math.fsum(high for _, high in found) / len(found)
+    found = [anytime_interval(scores, confidence) for scores in runs]
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _find_end(counts: Mapping[float, int], enough: float) -> float:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from evalmake.scoring.anytime import average_intervals
+from evalmake.scoring.anytime import span_intervals
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import (
     Basis,
@@ -243,7 +243,7 @@ def _find_interval(
     if not sequential or found.lowest < 0 or found.highest > 1:
         return partial(item_interval, found)
     scores = [list_distinct_scores(items, metric) for items in runs]
-    return lambda confidence: (average_intervals(scores, confidence), "anytime")
+    return lambda confidence: (span_intervals(scores, confidence), "anytime")
 
 
 def _describe_unlike_runs(items: Sequence[Sequence[Item]], scores: Sequence[Score]) -> list[Note]:

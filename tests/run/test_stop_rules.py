@@ -85,6 +85,16 @@ def test_another_bar_asks_no_more_than_it_needs(tmp_path: Path, mock: str) -> No
     assert count_requests(mock) <= before + 32  # those that were on their way
 
 
+def test_each_seed_stops_by_itself(tmp_path: Path, mock: str) -> None:
+    """A gate over seeds is decided by what each of them decided, though each asked another number of items."""
+    bench = Bench(tmp_path)
+    bench.sums(400)
+    bench.evalfile(EVALFILE.format(url=mock).replace("    limit ", "    seed      in 1..3\n    limit "))
+    [gate] = build(bench, "BAR=75%")["gates"]
+    assert gate["met"] is True
+    assert len(set(gate["samples"])) > 1
+
+
 def test_precision(tmp_path: Path, mock: str) -> None:
     """`precision = 8%` stops when the interval is that narrow, and a report says how many were asked."""
     bench = Bench(tmp_path)
