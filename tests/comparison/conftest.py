@@ -13,7 +13,7 @@ from tests.support.shared_folders import make_once
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project, with all its results."""
+    """The project, with all its results; only to be copied, as a store that is open has files that come and go."""
     made = make_once(tmp_path_factory, "compared", lambda folder: build_compared_project(folder / "project"))
     return made / "project"
 

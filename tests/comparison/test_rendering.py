@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from evalmake.comparison.compare import compare_sides
 from evalmake.comparison.operands import find_sides
 from evalmake.project.command_words import Words
 from evalmake.terminal.comparison import render_comparison
 from evalmake.workspace import Workspace
+from tests.support.projects import Project
 
 
-def test_numbers_stay_on_one_line(built: Path) -> None:
+def test_numbers_stay_on_one_line(compared: Project) -> None:
     """Names that do not fit beside the numbers stand above them, and no line is wider than the terminal."""
-    workspace = Workspace.open(built / "Evalfile")
+    workspace = Workspace.open(compared.root / "Evalfile")
     with workspace.read_store() as store:
         words = Words.of(["grid/good", "wide/worse/sums-cot"], "compare")
         found = compare_sides(*find_sides(workspace, store, words), with_flips=True)
