@@ -45,9 +45,10 @@ def run_stale(
     from evalmake.run.job_builder import JobBuilder
     from evalmake.run.provenance import Provenance
     from evalmake.run.scheduler.scheduler import Scheduler
-    from evalmake.run.workspace_registry import register_workspace, unregister_workspace
+    from evalmake.run.workspace_registry import register_workspace
 
     nodes = distinct_actions(plan.stale)
+    register_workspace(workspace.project.path, workspace.store_folder)
     environments = workspace.environments()
     declarations = declarations_with_packages(workspace, nodes)
     environments.build(declarations, emit)
@@ -73,13 +74,10 @@ def run_stale(
         request.detach,
         provenance,
     )
-    register_workspace(workspace.project.path)
     try:
         result = scheduler.run(nodes)
     except OSError as error:
         raise store_failed(workspace.root, error) from None
-    finally:
-        unregister_workspace(workspace.project.path)
     if result.interrupted:
         wanted = (node.action.digest for node in nodes)
         result.withdrawn = store.withdraw_reruns(wanted)

@@ -216,6 +216,8 @@ def _resolve_packages(request: Request, workspace: Workspace, words: Words, grap
 
     Install the packages whose versions are not known. That takes minutes, so check first whatever can be checked.
     """
+    from evalmake.run.workspace_registry import register_workspace
+
     environments = workspace.environments()
     declarations = declarations_with_packages(workspace, graph.nodes.values())
     found = [environments.environment_of(declaration) for declaration in declarations]
@@ -223,6 +225,7 @@ def _resolve_packages(request: Request, workspace: Workspace, words: Words, grap
         return graph
     with workspace.read_store() as store:
         check_before_build(workspace, make_plan(workspace, graph, store, request.always), request.detach)
+    register_workspace(workspace.project.path, workspace.store_folder)
     environments.resolve_unknown(declarations, emit)
     return workspace.graph(words.targets, request.locked)
 

@@ -158,3 +158,6 @@ env_file_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 target_argument = click.argument("target", shell_complete=complete_targets)
 words_argument = click.argument("words", nargs=-1, metavar="[TARGET | NAME=VALUE]...", shell_complete=complete_targets)
+jobs_argument = click.argument(
+    "words", nargs=-1, metavar="[TARGET | JOB | NAME=VALUE]...", shell_complete=complete_targets
+)

@@ -10,12 +10,11 @@ import click
 
 from evalmake.command_line.evalfile import exclusive, open_executors
 from evalmake.command_line.job_selection import JobSelection, select_jobs
-from evalmake.command_line.options import declare, words_argument
+from evalmake.command_line.options import declare, jobs_argument
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.file_tree import remove_tree
 from evalmake.language.text import natural_order
 from evalmake.plugin_api.executor import Executor
-from evalmake.project.command_words import Words
 from evalmake.store.cancel_requests import CancelAnswer, CancelRequests
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.store.lock import find_holder
@@ -26,10 +25,18 @@ _PATIENCE = 2.0  # seconds without an answer before that is told
 
 
 @declare("cancel")
-@words_argument
+@jobs_argument
 def command(file: Path | None, words: Sequence[str]) -> int:
-    """Cancel the jobs of these targets, those with these ids, or all jobs."""
-    if not sum([cancel_jobs(chosen) for chosen in select_jobs(file, words)]):
+    """Cancel the jobs of these targets, those with these ids, or all jobs. An id is found from any folder."""
+    selections = select_jobs(file, words, "cancel")
+    ended = [attempt for chosen in selections for attempt in chosen.attempts]
+    for attempt in ended:
+        moment = attempt.finished[:16].replace("T", " ")
+        click.echo(f"{attempt.name} has ended: {attempt.status} {moment}, job {attempt.job}")
+    cancelled = sum(
+        [cancel_jobs(chosen) for chosen in selections if chosen.is_everything or chosen.targets or chosen.jobs]
+    )
+    if not cancelled and not ended:
         click.echo("no jobs to cancel")
     return 0
 
@@ -42,8 +49,8 @@ def cancel_jobs(chosen: JobSelection) -> int:
     from evalmake.run.concurrency import run_concurrently
 
     workspace, ids = chosen.workspace, {job.id for job in chosen.jobs}
-    by_name = chosen.words or chosen.is_everything
-    names = set(workspace.graph(Words.of(chosen.words, "cancel").targets).nodes) if by_name else set()
+    by_name = chosen.targets or chosen.is_everything
+    names = set(workspace.graph(chosen.targets).nodes) if by_name else set()
     journal = Journal(workspace.root / "journal")
     answer = _ask_build(workspace, CancelRequests(journal.folder), tuple(names), tuple(ids))
     count = len(answer.ended) + len(answer.dropped) if answer else 0

@@ -11,12 +11,10 @@ from typing import Any
 
 import click
 
-from evalmake.command_line.completion import complete_targets
 from evalmake.command_line.job_selection import JobSelection, select_jobs
-from evalmake.command_line.options import declare, json_option, parse_duration
+from evalmake.command_line.options import declare, jobs_argument, json_option, parse_duration
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import ActionResult
-from evalmake.project.command_words import Words
 from evalmake.project.targets import matches_name
 from evalmake.store.readable_attempts import read_attempts
 from evalmake.terminal import history
@@ -25,14 +23,14 @@ from evalmake.terminal.safe_text import clean
 
 
 @declare("history")
-@click.argument("targets", nargs=-1, shell_complete=complete_targets)
+@jobs_argument
 @click.option("--since", metavar="AGE", callback=parse_duration, help="Only those that ended in this time: 7d, 12h.")
 @json_option
-def command(file: Path | None, targets: Sequence[str], since: float | None, as_json: bool) -> int:
-    """Print each attempt: when, how it ended, what it took, of what, and by whom."""
+def command(file: Path | None, words: Sequence[str], since: float | None, as_json: bool) -> int:
+    """Print each attempt: when, how it ended, what it took, of what, by whom, and its id."""
     oldest = time.time() - since if since is not None else 0.0
     objects, texts, damaged = list[Any](), list[str](), 0
-    for chosen in select_jobs(file, targets, ended=True):
+    for chosen in select_jobs(file, words, "history"):
         workspace = chosen.workspace
         with workspace.read_store() as store:
             found, unreadable = read_attempts(store)
@@ -61,8 +59,8 @@ def _choose(chosen: JobSelection, attempts: Sequence[ActionResult]) -> list[Acti
     if chosen.is_everything:
         return [*attempts]
     names, ids = {job.name for job in chosen.jobs}, {one.job for one in chosen.attempts}
-    for word, target in zip(chosen.words, Words.of(chosen.words, "history").targets, strict=True):
-        known = {attempt.name for attempt in attempts if matches_name(word, attempt.name)}
+    for target in chosen.targets:
+        known = {attempt.name for attempt in attempts if matches_name(target.text, attempt.name)}
         try:
             names |= known | chosen.workspace.graph([target]).nodes.keys()
         except EvalmakeError:

@@ -19,7 +19,6 @@ from evalmake.command_line.options import declare
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor
-from evalmake.project.command_words import Words
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.terminal.safe_text import clean, clean_log
 from evalmake.workspace import Workspace
@@ -40,7 +39,7 @@ def command(file: Path | None, words: Sequence[str], follow: bool, raw: bool) ->
     with contextlib.ExitStack() as stack:
         logs = [
             log
-            for chosen in select_jobs(file, words, ended=True)
+            for chosen in select_jobs(file, words, "logs")
             for log in _find_logs(chosen, stack.enter_context(open_executors(chosen.workspace)))
         ]
         width = max((len(log.name) for log in logs), default=0)
@@ -199,13 +198,13 @@ def _find_logs(chosen: JobSelection, executors: Mapping[str, Executor]) -> Itera
 
     yield from map(find_running, chosen.jobs)
     yield from (StoredLog(one.name, None, workspace, printer, one) for one in chosen.attempts)
-    for word in chosen.words:
-        if (entry := running.get(word)) is not None and _has_log(entry, executors):
+    for target in chosen.targets:
+        if (entry := running.get(target.text)) is not None and _has_log(entry, executors):
             yield find_running(entry)
-        elif servers := _find_servers(workspace, word):
+        elif servers := _find_servers(workspace, target.text):
             yield from (ServerLog(name, workspace.root / "logs" / f"{name}.log", printer) for name in servers)
         else:
-            for node in workspace.graph(Words.of([word], "logs").targets).nodes.values():
+            for node in workspace.graph([target]).nodes.values():
                 if (entry := running.get(node.name)) is not None and _has_log(entry, executors):
                     yield find_running(entry)
                 else:

@@ -9,33 +9,30 @@ from typing import Any
 
 import click
 
-from evalmake.command_line.evalfile import locate_evalfile
-from evalmake.command_line.job_selection import JobSelection, is_job_id, select_jobs
-from evalmake.command_line.options import PATH, declare, json_option, words_argument
+from evalmake.command_line.job_selection import JobSelection, select_jobs
+from evalmake.command_line.options import PATH, declare, jobs_argument, json_option
 from evalmake.planner.action import ActionResult
-from evalmake.project.command_words import Words
 from evalmake.store.output_copy import OutputCopy, copy_outputs
 from evalmake.store.store import Store
 from evalmake.terminal.safe_text import clean
 from evalmake.terminal.staleness import find_attempt_to_show, find_last_attempt
 from evalmake.terminal.tables import align_columns
-from evalmake.workspace import Workspace
 
 
 @declare("outputs")
-@words_argument
+@jobs_argument
 @click.option("--copy", "folder", type=PATH, metavar="FOLDER", help="Copy the outputs to this folder, TARGET/NAME.")
 @json_option
 def command(file: Path | None, words: Sequence[str], folder: Path | None, as_json: bool) -> int:
     """Print the size and name of each output; status 2 if a target has not run."""
-    parsed = Words.of(words, "outputs")
-    if not parsed.targets:
-        raise click.UsageError("`outputs` takes targets")
+    selections = select_jobs(file, words, "outputs")
+    if any(chosen.is_everything for chosen in selections):
+        raise click.UsageError("`outputs` takes targets, or ids of jobs")
     found: dict[str, ActionResult | None] = {}
     copied = new = 0
-    for chosen in _select(file, words, parsed):
+    for chosen in selections:
         with chosen.workspace.read_store() as store:
-            here = _name_apart(found, _find_attempts(chosen, parsed, store))
+            here = _name_apart(found, _find_attempts(chosen, store))
             copies = [OutputCopy(one, f"{name}/{one.name}") for name, it in here.items() if it for one in it.outputs]
             copied += len(copies)
             new += copy_outputs(store, copies, folder) if folder is not None else 0
@@ -51,24 +48,13 @@ def command(file: Path | None, words: Sequence[str], folder: Path | None, as_jso
     return 0 if len(attempts) == len(found) else 2
 
 
-def _select(file: Path | None, words: Sequence[str], parsed: Words) -> list[JobSelection]:
-    """The workspaces that are meant; targets are read with the overrides."""
-    ids = [word for word in words if is_job_id(word)]
-    selections = select_jobs(file, ids, ended=True) if ids else []
-    others = [target.text for target in parsed.targets if not is_job_id(target.text)]
-    if others:
-        selections.insert(0, JobSelection(Workspace.open(locate_evalfile(file), parsed.overrides), others))
-    return selections
-
-
-def _find_attempts(chosen: JobSelection, parsed: Words, store: Store) -> dict[str, ActionResult | None]:
+def _find_attempts(chosen: JobSelection, store: Store) -> dict[str, ActionResult | None]:
     """By target: the attempt of a job that is named by its id, or the last of a target."""
     found: dict[str, ActionResult | None] = {}
     for one in chosen.attempts:
         found |= _name_apart(found, {one.name: one})
     found |= {job.name: find_last_attempt(store, job.name) for job in chosen.jobs}
-    targets = [target for target in parsed.targets if target.text in chosen.words]
-    nodes = chosen.workspace.graph(targets).nodes if targets else {}
+    nodes = chosen.workspace.graph(chosen.targets).nodes if chosen.targets else {}
     return found | {name: find_attempt_to_show(store, node) for name, node in nodes.items()}
 
 

@@ -22,11 +22,12 @@ import click
 from evalmake.command_line.evalfile import locate_evalfile
 from evalmake.command_line.options import declare, parse_duration, words_argument
 from evalmake.interrupts import exit_at_once
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError
+from evalmake.language.diagnostic import EvalmakeError
 from evalmake.process_secrecy import forbid_inspection
 from evalmake.project.command_words import Words
 from evalmake.run.signals import Signals
 from evalmake.terminal.colour_and_tty import print_diagnostics
+from evalmake.terminal.diagnostics import render
 from evalmake.workspace import Workspace
 
 _PAUSE = 1.0  # seconds between two looks
@@ -81,7 +82,7 @@ class Watch:
         self._argv = argv
         self._child: subprocess.Popen[bytes] | None = None
         self._signals = Signals(self._interrupt_build)
-        self._told: Sequence[Diagnostic] = ()
+        self._told = ""
 
     def run(self, build: Sequence[str]) -> int:
         """Build until a signal comes; how often."""
@@ -104,12 +105,12 @@ class Watch:
             workspace = Workspace.open(self._evalfile, self._words.overrides, settle=self._settle)
             graph = workspace.graph(self._words.targets)
         except EvalmakeError as error:
-            if error.diagnostics != self._told:
+            if (text := render(error.diagnostics)) != self._told:
                 print_diagnostics(error.diagnostics, self._argv)
                 click.echo("waiting for a change", err=True)
-            self._told = error.diagnostics
+            self._told = text
             return None
-        self._told = ()
+        self._told = ""
         cells = tuple((node.name, node.action.digest) for node in graph.nodes.values())
         texts = tuple(file.source.text for file in workspace.project.files.files)
         left = workspace.project.external.next_settled

@@ -1,15 +1,16 @@
-"""Which Evalfiles may have jobs that run: a file for each in the user's state folder, which holds its path.
+"""Which Evalfiles were built: a file for each in the user's state folder, which holds its path and that of its store.
 
-So jobs can be found by their id from any folder. The registry only says where to look: what runs is in the journal of
-each workspace. An entry may be stale, as a build may be killed and a folder removed; whoever reads it checks.
+So jobs can be found by their id from any folder, those that run and those that have ended. The registry only says
+where to look: what runs is in the journal of each workspace, what has ended in its store. An entry may be stale, as
+a folder may be removed; whoever reads it checks.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import xxhash
 
@@ -17,39 +18,51 @@ from evalmake.language.atomic_write import write_atomic
 from evalmake.store.journal import Journal
 
 
-def register_workspace(evalfile: Path) -> None:
-    """Note that jobs of this Evalfile may run. A home that cannot be written to is no reason not to build."""
+class KnownWorkspace(NamedTuple):
+    """An Evalfile that was built, and where its results are."""
+
+    evalfile: Path
+    store_folder: Path
+
+    @classmethod
+    def at(cls, evalfile: Path, store_folder: Path | None = None) -> KnownWorkspace:
+        """That of an Evalfile; without a store of its own, where most are."""
+        return cls(evalfile.absolute(), store_folder or evalfile.absolute().parent / ".evalmake" / "store")
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of its jobs."""
+        return Journal(self.evalfile.parent / ".evalmake" / "journal")
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether its journal has any."""
+        return any(True for _ in self.journal.entries())
+
+
+def register_workspace(evalfile: Path, store_folder: Path) -> None:
+    """Note that this Evalfile is built. A home that cannot be written to is no reason not to build."""
+    text = os.fsencode(evalfile.absolute()) + b"\0" + os.fsencode(store_folder.absolute())
     with suppress(OSError, RuntimeError, ValueError):
-        write_atomic(_entry_path(evalfile), os.fsencode(evalfile.absolute()))
+        write_atomic(_entry_path(evalfile), text)
 
 
-def unregister_workspace(evalfile: Path) -> None:
-    """Forget an Evalfile of which no job is left."""
-    if not _has_jobs(evalfile):
-        with suppress(OSError, RuntimeError, ValueError):
-            _entry_path(evalfile).unlink(missing_ok=True)
-
-
-def list_workspaces() -> Iterator[Path]:
-    """The Evalfiles that may have jobs, by path; entries that are stale are removed."""
+def list_workspaces() -> list[KnownWorkspace]:
+    """The Evalfiles that were built and are still there, by path; entries that are stale are removed."""
     found = set()
     with suppress(OSError, RuntimeError):
         for entry in _registry_folder().glob("*.path"):
-            evalfile = Path(os.fsdecode(entry.read_bytes()))
-            if evalfile.is_absolute() and evalfile.is_file() and _has_jobs(evalfile):
-                found.add(evalfile)
+            known = _read_entry(entry)
+            if known.evalfile.is_absolute() and known.evalfile.is_file():
+                found.add(known)
             else:
                 entry.unlink(missing_ok=True)
-    yield from sorted(found)
+    return sorted(found)
 
 
-def open_journal(evalfile: Path) -> Journal:
-    """The journal of an Evalfile's workspace."""
-    return Journal(evalfile.absolute().parent / ".evalmake" / "journal")
-
-
-def _has_jobs(evalfile: Path) -> bool:
-    return any(True for _ in open_journal(evalfile).entries())
+def _read_entry(entry: Path) -> KnownWorkspace:
+    evalfile, _, store_folder = entry.read_bytes().partition(b"\0")
+    return KnownWorkspace(Path(os.fsdecode(evalfile)), Path(os.fsdecode(store_folder)))
 
 
 def _entry_path(evalfile: Path) -> Path:

@@ -58,6 +58,21 @@ def find_holder(folder: Path) -> str:
     return ""
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock on `path`, which need not exist."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def _open_lock(path: Path, only_read: bool = False) -> int | None:
     """Open the file of a lock, or create it. With `only_read`, open it for reading where that is all one may do."""
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from evalmake.planner.action import ActionResult
 from evalmake.store.records import NewerRecord, UnreadableRecord
 from evalmake.store.store import Store
@@ -18,3 +20,15 @@ def read_attempts(store: Store) -> tuple[list[ActionResult], list[str]]:
         except UnreadableRecord:
             damaged.append(key)
     return found, damaged
+
+
+def find_attempt_of_job(store: Store, job: str) -> ActionResult | None:
+    """The attempt of a job: its id has the first digits of the action's digest, and the attempt's number."""
+    digits, _, number = job.partition(".")
+    for key in store.keys_between(f"record/xxh128:{digits}", f"record/xxh128:{digits}~"):
+        if not key.endswith(f"/{number}"):
+            continue
+        with suppress(UnreadableRecord):
+            if (found := store.attempt_of_key(key)).job == job:
+                return found
+    return None

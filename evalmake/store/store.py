@@ -175,8 +175,7 @@ class Store:
     def attempt_numbers(self, action: str) -> list[int]:
         """The numbers of the attempts of an action that have a record, in order."""
         start = f"record/{action}/"
-        keys = self.database.rows("SELECT key FROM Cache WHERE key >= ? AND key < ?", (start, f"record/{action}0"))
-        numbers = [str(key)[len(start) :] for (key,) in keys]
+        numbers = [key[len(start) :] for key in self.keys_between(start, f"record/{action}0")]
         return sorted(int(number) for number in numbers if number.isascii() and number.isdigit())
 
     def attempts(self, action: str) -> Iterator[ActionResult]:
@@ -396,8 +395,12 @@ class Store:
 
     def keys_of_kind(self, kind: str) -> list[str]:
         """The keys of one kind: blob, part, record, head, last, headline, shortfall or report."""
+        return self.keys_between(f"{kind}/", f"{kind}0")
+
+    def keys_between(self, first: str, end: str) -> list[str]:
+        """The keys from `first` to before `end`, as text."""
         query = "SELECT key FROM Cache WHERE key >= ? AND key < ?"
-        return [str(key) for (key,) in self.database.rows(query, (f"{kind}/", f"{kind}0"))]
+        return [str(key) for (key,) in self.database.rows(query, (first, end))]
 
     def remove_entry(self, key: str) -> None:
         """Remove one entry, or with `file/NAME` a file that no entry names."""

@@ -37,7 +37,7 @@ def _moment(attempt: ActionResult) -> str:
 
 
 def _describe(attempt: ActionResult, store: Path, evalfile: str) -> list[str]:
-    """Result, what it took, what was measured, and who did it where."""
+    """Result, what it took, what was measured, who did it where, and the id of the job."""
     facts, usage = attempt.facts, attempt.usage
     parts = [_describe_end(attempt), render_duration(attempt.seconds)]
     if requests := int(usage.get("requests", 0)):
@@ -55,7 +55,7 @@ def _describe(attempt: ActionResult, store: Path, evalfile: str) -> list[str]:
         parts.append(f"by {facts[USER]} at {facts[HOST]}")
     if facts.get(EVALFILE, evalfile) != evalfile:
         parts.append(f"of {_find_evalfile(facts[EVALFILE], store)}")
-    return parts
+    return [*parts, f"job {attempt.job}"]
 
 
 def _describe_end(attempt: ActionResult) -> str:

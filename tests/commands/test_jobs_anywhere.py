@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.store.store import Store
 from tests.support.workspaces import NOBODY, PATIENCE, SCRIPTED, Bench, end, end_processes
 
 CELLS = """\
@@ -83,7 +84,7 @@ def test_jobs_are_found_from_any_folder(bench: Bench) -> None:
     assert far.run("logs", ids["tried/1"]).out == "began\n"
     assert far.run("cancel", ids["tried/1"]).out == "cancelled tried/1 on local\n"
     assert [job["name"] for job in json.loads(far.run("status", "--all", "--json").out)] == ["tried/2"]
-    gone = far.run("status", ids["tried/1"])
+    gone = far.run("status", "0123456789ab.1")
     assert (gone.status, "no job has the id" in gone.err, "status --all" in gone.err) == (2, True, True)
     (bench.root / "hold").unlink()
     assert "1 run" in bench.run("tried/2").out
@@ -95,7 +96,7 @@ def test_stale_entries_do_no_harm(bench: Bench) -> None:
     start_and_kill(bench)
     state, far = bench.root.parent / "state/evalmake/workspaces", elsewhere(bench)
     [entry] = state.iterdir()
-    assert entry.read_bytes() == os.fsencode(bench.root / "Evalfile")
+    assert entry.read_bytes() == os.fsencode(f"{bench.root}/Evalfile\0{bench.root}/.evalmake/store")
     (state / "damaged.path").write_bytes(b"\0\xff")
     shutil.copy(entry, state / "twice.path")
     (state / "gone.path").write_text("/nowhere/Evalfile")
@@ -107,14 +108,16 @@ def test_stale_entries_do_no_harm(bench: Bench) -> None:
     assert "Evalfile cannot be loaded" in said.err
 
 
-def test_a_build_that_ends_leaves_no_entry(bench: Bench) -> None:
-    """The registry holds what may have jobs; and where it cannot be written, a build goes on without it."""
+def test_a_registry_that_cannot_be_written_stops_no_build(bench: Bench) -> None:
+    """A build goes on without it; its jobs are found by their ids where its Evalfile is."""
     (bench.root / "hold").unlink()
-    assert bench.run("tried/1").status == 0
-    assert not list((bench.root.parent / "state").rglob("*.path"))
     file = bench.root.parent / "file"
     file.touch()
-    assert bench.run("tried/2", env={"XDG_STATE_HOME": str(file)}).status == 0
+    lost = {"XDG_STATE_HOME": str(file)}
+    assert bench.run("tried/2", env=lost).status == 0
+    [attempt] = bench.attempts()
+    assert bench.run("logs", attempt.job, env=lost).status == 0
+    assert elsewhere(bench).run("logs", attempt.job, env=lost).status == 2
 
 
 def test_logs_of_several_targets_have_prefixes(bench: Bench) -> None:
@@ -192,19 +195,49 @@ def test_a_request_to_an_earlier_build_is_not_carried_out(bench: Bench) -> None:
     assert list(folder.glob("*.cancel")) == []
 
 
-def test_ids_of_jobs_that_ended_are_taken(bench: Bench) -> None:
-    """`logs`, `outputs` and `history` show the attempt that had an id, and where a job runs, that evaluation."""
+def test_ids_of_jobs_that_ended_are_taken_from_any_folder(bench: Bench) -> None:
+    """`history` prints the ids, and every command shows the attempt of one, not the last of its target."""
     (bench.root / "hold").unlink()
     assert bench.run().status == 0
     assert bench.run("-B").status == 0
     first = min((one for one in bench.attempts() if one.name == "tried/1"), key=lambda one: one.finished)
-    log = bench.run("logs", first.job)
-    assert (log.status, "attempt 1, succeeded" in log.out) == (0, True)
-    assert f"tried/1: attempt 1, succeeded {first.finished[:10]}" in bench.run("outputs", first.job).out
-    assert [one["attempt"] for one in json.loads(bench.run("history", first.job, "--json").out)] == [1]
+    assert f"job {first.job}" in bench.run("history", "tried/1").out
+    for here in (bench, elsewhere(bench)):
+        assert "attempt 1, succeeded" in here.run("logs", first.job).out
+        listed = here.run("outputs", first.job, "--copy", "out").out
+        assert f"tried/1: attempt 1, succeeded {first.finished[:10]}" in listed
+        assert (here.root / "out/tried/1/log").read_text() == "began\nwent on"
+        assert [one["attempt"] for one in json.loads(here.run("history", first.job, "--json").out)] == [1]
+        [status] = json.loads(here.run("status", first.job, "--json").out)
+        assert (status["name"], status["job"], status["state"]) == ("tried/1", first.job, "succeeded")
+        assert here.run("cancel", first.job).out.startswith("tried/1 has ended: succeeded ")
     assert len(json.loads(bench.run("history", first.job, "tried/2", "--json").out)) == 3
     unknown = bench.run("history", "0123456789ab.1")
     assert (unknown.status, "no job has the id" in unknown.err) == (2, True)
+
+
+def test_ended_jobs_are_found_where_the_store_is(bench: Bench) -> None:
+    """In a store elsewhere; but not in a folder that is gone."""
+    (bench.root / "hold").unlink()
+    bench.edit("model nobody", 'settings { store = "../shared" }\nmodel nobody')
+    assert bench.run("tried/1").status == 0
+    with Store.read(bench.root.parent / "shared") as store:
+        [attempt] = store.all_attempts()
+    far = elsewhere(bench)
+    assert "tried/1" in far.run("status", attempt.job).out
+    shutil.move(bench.root, bench.root.with_name("moved"))
+    assert far.run("status", attempt.job).status == 2
+
+
+def test_overrides_choose_the_jobs(bench: Bench) -> None:
+    """`NAME=VALUE` is read as a build reads it, and what is no variable is an error."""
+    bench.edit("model nobody", "LAST = 1\nmodel nobody")
+    bench.edit("1..2", "[LAST]")
+    (bench.root / "hold").unlink()
+    assert bench.run("LAST=3").status == 0
+    assert "attempt 1, succeeded" in bench.run("logs", "LAST=3", "tried/3").out
+    assert "tried/3: attempt 1" in bench.run("outputs", "LAST=3", "tried/3").out
+    assert bench.run("cancel", "NONE=3").status == 2
 
 
 def test_ids_of_jobs_that_run_are_taken_from_any_folder(bench: Bench) -> None:

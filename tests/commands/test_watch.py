@@ -160,6 +160,22 @@ def test_an_edit_builds_again_and_a_mistake_waits(bench: Bench) -> None:
     assert out.count("1 ran") == 2
 
 
+def test_a_folder_without_checkpoints_is_told_once(bench: Bench) -> None:
+    """However long it stays empty; the first checkpoint ends the wait."""
+    (bench.root / "checkpoints").mkdir()
+    watch = bench.start("watch", "progress")
+    assert watch.stderr is not None
+    while "waiting for a change" not in watch.stderr.readline():
+        assert watch.poll() is None
+    time.sleep(3)  # three looks
+    write_checkpoint(bench, 1)
+    wait(lambda: evaluated(bench) == ["step-1"], watch)
+    watch.send_signal(signal.SIGINT)
+    _, said = watch.communicate(timeout=PATIENCE)
+    assert "waiting for a change" not in said
+    assert "empty-axis" not in said
+
+
 def test_a_signal_ends_the_build_that_runs(bench: Bench) -> None:
     """Its job is ended, too, and the last line says how many builds there were."""
     (bench.root / "hold").touch()

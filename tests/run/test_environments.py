@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -42,6 +43,7 @@ if [ "$1" = venv ]; then
     for folder; do :; done
     exec PYTHON -m venv --without-pip "$folder"
 fi
+echo Downloading thing-1.0-py3-none-any.whl
 echo $$ > BUSY
 while [ -e HOLD ]; do sleep 0.05; done
 exit 1
@@ -176,18 +178,38 @@ def test_two_builds_share_one(bench: Bench, packages: Path, tmp_path: Path) -> N
     assert bench.scores() == other.scores() == {"tried": [0.25]}
 
 
-@pytest.mark.parametrize("whose", ["installer", "evalmake"])
-def test_killed_in_the_middle(bench: Bench, packages: Path, tmp_path: Path, whose: str) -> None:
-    """An environment whose installation was killed is built again, never used."""
+def start_slow(bench: Bench, tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A build whose installer waits for the end of the file `hold`, and the file with the installer's process id."""
     programs, busy, hold = tmp_path / "bin", tmp_path / "busy", tmp_path / "hold"
     programs.mkdir()
     hold.touch()
     text = SLOW.replace("PYTHON", sys.executable).replace("BUSY", str(busy))
     (programs / "uv").write_text(text.replace("HOLD", str(hold)))
     (programs / "uv").chmod(0o755)
-    slow = {"PATH": f"{programs}:{os.environ['PATH']}"}
-    first = bench.start(env=slow)
+    build = bench.start(env={"PATH": f"{programs}:{os.environ['PATH']}"})
     wait_for(lambda: busy.exists() and busy.read_text().strip() != "")
+    return build, busy
+
+
+def test_status_shows_packages_that_are_being_installed(bench: Bench, packages: Path, tmp_path: Path) -> None:
+    """With what the installer does, for those targets, and from any folder with `--all`; afterwards nothing is left."""
+    build, _ = start_slow(bench, tmp_path)
+    [one] = json.loads(bench.run("status", "--json").out)
+    assert (one["name"], one["kind"], one["state"]) == ("thing", "packages", "installing")
+    assert "downloading" in one["detail"]
+    for words in ((), ("tried",), ("--all",)):
+        shown = bench.run("status", *words).out
+        assert shown.startswith("packages of thing")
+        assert "no unfinished jobs" not in shown
+    (tmp_path / "hold").unlink()
+    end(build)
+    assert bench.run("status").out == "no unfinished jobs\n"
+
+
+@pytest.mark.parametrize("whose", ["installer", "evalmake"])
+def test_killed_in_the_middle(bench: Bench, packages: Path, tmp_path: Path, whose: str) -> None:
+    """An environment whose installation was killed is built again, never used."""
+    first, busy = start_slow(bench, tmp_path)
     installer = int(busy.read_text())
     os.kill(installer if whose == "installer" else first.pid, signal.SIGKILL)
     if whose == "installer":
@@ -200,7 +222,7 @@ def test_killed_in_the_middle(bench: Bench, packages: Path, tmp_path: Path, whos
         second = bench.start()  # the orphaned installer still writes, and still holds the lock
         read_until(second, "waiting for another evalmake")
         assert not list(environments(bench).glob("*.txt"))
-    hold.unlink()
+    (tmp_path / "hold").unlink()
     done = end(second)
     assert done.status == 0, done.text
     assert "installing thing" in done.err

@@ -73,6 +73,11 @@ class Environment:
         return self._path_with(".log")
 
     @property
+    def lock_path(self) -> Path:
+        """The file of the lock that is held while it is built."""
+        return self._path_with(".lock")
+
+    @property
     def _report_path(self) -> Path:
         """The file in which pip says what it installs."""
         return self._path_with(".report")
@@ -149,7 +154,7 @@ class Environment:
         from subprocess import SubprocessError
 
         try:
-            with hold_lock(self._path_with(".lock"), lambda holder: emit(StoreBusy(holder))) as (handle, _):
+            with hold_lock(self.lock_path, lambda holder: emit(StoreBusy(holder))) as (handle, _):
                 return "" if self.is_ready or self._prove_files() else self._build(handle, emit)
         except (OSError, SubprocessError) as error:
             return str(error)

@@ -18,6 +18,7 @@ from evalmake.plugin_api.harness import HasProgram, Program
 from evalmake.project.declarations import Declaration
 from evalmake.project.pinned_inputs import packages_of
 from evalmake.run.environments.environment import Environment, read_text
+from evalmake.run.environments.installations import Installation, find_installations
 from evalmake.run.events import Emit
 
 FOLDER_VARIABLE = "EVALMAKE_ENVIRONMENTS"
@@ -25,12 +26,17 @@ FOLDER_VARIABLE = "EVALMAKE_ENVIRONMENTS"
 _LOG_LINES = 12
 
 
+def environments_folder(store: Path) -> Path:
+    """The folder of the environments of a store."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or store / "environments").absolute()
+
+
 class Environments:
     """The environments of a workspace's benchmarks and deployments."""
 
     def __init__(self, store: Path, lock: Lock) -> None:
         self.lock = lock
-        self.root = Path(os.environ.get(FOLDER_VARIABLE) or store / "environments").absolute()
+        self.root = environments_folder(store)
 
     def environment_of(self, declaration: Declaration) -> Environment | None:
         """Its environment; None where it names no packages, or an image that has them."""
@@ -42,6 +48,11 @@ class Environments:
         if pin is None or unpinned.listing_text == (pinned := "".join(f"{p}\n" for p in pin.packages)):
             return unpinned
         return Environment(packages, self.root, pinned)
+
+    def installations(self, declarations: Iterable[Declaration]) -> list[Installation]:
+        """The environments of `declarations` that are being installed, each once."""
+        found = {e.digest: e for one in declarations if (e := self.environment_of(one)) is not None}
+        return list(find_installations(found.values()))
 
     def resolved_versions(self, declaration: Declaration, plugin: object) -> dict[str, str]:
         """The versions that it runs with, as far as they are known: its environment's, or the installed program's."""
