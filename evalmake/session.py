@@ -76,6 +76,8 @@ class BuildOutcome:
     ran: frozenset[str] = frozenset()
     written: list[Path] = field(default_factory=list)
     interrupted: bool = False
+    smoke_failed: bool = False
+    """Whether a smoke run failed, so that the build did not begin."""
     detached: int = 0
     withdrawn: int = 0
     usages: list[Mapping[str, float]] = field(default_factory=list)
@@ -93,7 +95,8 @@ class BuildOutcome:
         self.ran = frozenset(result.succeeded)
         self.problems += result.problems
         self.interrupted, self.detached = result.interrupted, len(result.detached)
-        self.withdrawn, self.usages = result.withdrawn, result.usages
+        self.withdrawn = result.withdrawn
+        self.usages += result.usages
         self.status = INTERRUPTED if result.interrupted else FAILED if result.failed or result.cancelled else OK
 
 
@@ -149,6 +152,8 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
                 outcome.problems += check_fetched_data(workspace, plan, request.detach)
             if request.owns_process:
                 hide_secrets(workspace, graph)
+        if request.smoke and plan.stale and not _pass_smoke_run(request, outcome, store, emit, secrets, jobs_are_left):
+            return outcome
         if jobs_are_left or plan.stale:
             asked = replace(request, words=words)  # those of a saved plan, where there is one
             outcome.add_result(run_stale(asked, workspace, plan, store, emit, secrets, outcome.signed_by))
@@ -156,6 +161,25 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
             workspace.forget_builds()
         _conclude(outcome, store, secrets)
     return outcome
+
+
+def _pass_smoke_run(
+    request: Request, outcome: BuildOutcome, store: Store, emit: Emit, secrets: Secrets, jobs_are_left: bool
+) -> bool:
+    """Ask one question of each stale evaluation; whether the build may go on. Jobs that were left passed before."""
+    from evalmake.run.events import SmokeSkipped
+    from evalmake.smoke import run_smoke
+
+    if jobs_are_left:
+        emit(SmokeSkipped())
+        return True
+    result = run_smoke(request, outcome.workspace, outcome.plan, store, emit, secrets)
+    outcome.smoke_failed = bool(result.failed or result.cancelled or result.interrupted)
+    if outcome.smoke_failed:
+        outcome.add_result(replace(result, succeeded=[]))  # what passed has run with a limit of 1
+    else:
+        outcome.usages += result.usages
+    return not outcome.smoke_failed
 
 
 def _preview(

@@ -54,6 +54,7 @@ class Request:
     json: bool = False
     locked: bool = False
     detach: bool = False
+    smoke: bool = False  # see `evalmake.smoke`
     owns_process: bool = False  # see `cli.run`
     argv: tuple[str, ...] = ()
     source: Source | None = None  # the text to read in place of `file`

@@ -62,6 +62,7 @@ LAYERS = (
         "planning",
         "execution",
         "null_build",
+        "smoke",
         "session",
         "terminal",
     ),

@@ -88,6 +88,7 @@ def _make_request(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence
         settle=flags["settle"] or 0.0,
         sign=flags["sign"],
         keys=flags["keys"],
+        smoke=flags["smoke"],
     )
 
 
@@ -99,6 +100,10 @@ def _check_flags(flags: Mapping[str, Any]) -> None:
         raise click.UsageError("`--sign` signs the plan that `-n -o FILE` writes")
     if flags["require_signature"] and not (flags["plan"] and flags["keys"]):
         raise click.UsageError("`--require-signature` needs `--plan FILE` and `--key FILE`, once for each key")
+    for other in ("dry_run", "output", "question", "plan", "detach"):
+        if flags["smoke"] and flags[other]:
+            word = {"output": "-o", "question": "-q", "dry_run": "-n"}.get(other, f"--{other}")
+            raise click.UsageError(f"`--smoke` runs one question of each evaluation, so it does not go with `{word}`")
     if flags["annotations"] and (flags["as_json"] or flags["question"]):
         other = "--json" if flags["as_json"] else "-q"
         raise click.UsageError(f"`--annotations` prints lines of its own to stdout, where `{other}` prints none")

@@ -23,6 +23,7 @@ from evalmake.command_line.options import PATH, declare, parse_duration, words_a
 @click.option("--locked", is_flag=True, help="Fail if anything is used that the lock file does not pin.")
 @click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Run at most this many evaluations at a time.")
 @click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
+@click.option("--smoke", is_flag=True, help="First ask one question of each evaluation; stop if one fails.")
 @click.option("-B", "--always-make", "always", is_flag=True, help="Run every target again, as one more attempt.")
 @click.option("--because", metavar="TEXT", help="With -B: why it runs again; kept on record.")
 @click.option(

@@ -64,6 +64,19 @@ class DatasetEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SmokeStarted:
+    """So many evaluations ask one question each before the build; `left_out` take no limit, so they do not."""
+
+    to_run: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeSkipped:
+    """No question is asked before the build, because it goes on with jobs that an earlier build left."""
+
+
+@dataclass(frozen=True, slots=True)
 class BuildStarted:
     """A build begins with so many evaluations to run; `shares` says of how many of them each job is."""
 
@@ -175,6 +188,8 @@ Event = (
     | DatasetStarted
     | DatasetProgressed
     | DatasetEnded
+    | SmokeStarted
+    | SmokeSkipped
     | BuildStarted
     | JobRecovered
     | ServerStateChanged

@@ -32,7 +32,8 @@ class Store:
     """All attempts and their outputs. Open it with `Store.open` or `Store.read`; close it, or use it in a `with`.
 
     `evalfile` says which Evalfile this process builds. Several can share a store and have cells of the
-    same name, so baselines are kept apart by it.
+    same name, so baselines are kept apart by it. `keeps_baselines` says whether attempts are what later ones of
+    their cells are compared with.
     """
 
     def __init__(self, database: Database, evalfile: str = "") -> None:
@@ -40,6 +41,7 @@ class Store:
         self.database = database
         self.blobs = Blobs(database)
         self.evalfile = evalfile
+        self.keeps_baselines = True
         self._heads: dict[str, ActionHistory] | None = None
         self._rebuilt: set[str] = set()
         self._damaged: dict[str, str] = {}
@@ -292,10 +294,8 @@ class Store:
                 if part.digest not in self._whole_parts and self.part(part.digest) is None:
                     self.put_walk(f"part/{part.digest}", dict(part.pairs))
             self._whole_parts.update(part.digest for _, part in action.parts)
-            kind = "succeeded" if result.status == "succeeded" else "tried"
-            self.put_walk(self._baseline_key(kind, result.name), result.identity)
-            if result.status == "succeeded" and result.metric:
-                self.put_walk(self._headline_key(result.name), {"metric": result.metric})
+            if self.keeps_baselines:
+                self._put_baseline(result)
             key = f"record/{action.digest}/{result.attempt}"
             self.database.put(key, records.record_to_text(result), "record")
             head = extend_history(before, result, self.record_digest(action.digest, result.attempt))
@@ -303,6 +303,12 @@ class Store:
             self.mark_changed()
         self._damaged.pop(action.digest, None)
         return head
+
+    def _put_baseline(self, result: ActionResult) -> None:
+        kind = "succeeded" if result.status == "succeeded" else "tried"
+        self.put_walk(self._baseline_key(kind, result.name), result.identity)
+        if kind == "succeeded" and result.metric:
+            self.put_walk(self._headline_key(result.name), {"metric": result.metric})
 
     def request_reruns(self, oldest_replies: Mapping[str, float]) -> None:
         """Note that the results of these actions are to be made anew: each counts for nothing until that is done.

@@ -129,6 +129,8 @@ def _render_summary(outcome: BuildOutcome) -> list[str]:
     lines += _render_cost(outcome)
     if outcome.withdrawn:
         lines.append(f"{_count_reruns(outcome.withdrawn)} withdrawn: the earlier results count again")
+    elif outcome.smoke_failed and not outcome.interrupted:
+        lines.append("the smoke run failed: the build was not begun")
     elif outcome.interrupted:
         lines.append("interrupted: the same command goes on from here")
     if outcome.detached:

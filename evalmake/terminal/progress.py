@@ -28,6 +28,8 @@ from evalmake.run.events import (
     JobsQueued,
     ServerPending,
     ServerStateChanged,
+    SmokeSkipped,
+    SmokeStarted,
     StoreBusy,
 )
 from evalmake.scoring.numbers import format_number
@@ -102,7 +104,7 @@ class LineView:
         """Print the event, unless it is not worth a line."""
         now = time.monotonic()
         if isinstance(event, BuildStarted):
-            self.total, self.shares = event.to_run, event.shares
+            self.total, self.done, self.shares = event.to_run, 0, event.shares
         if isinstance(event, AttemptEnded) and not event.retrying:
             self.done += self.shares.get(event.name, 1)
         if isinstance(event, ServerPending | EnvironmentProgressed | DatasetProgressed):
@@ -150,7 +152,7 @@ class LiveView:
             self.live.start()
         match event:
             case BuildStarted():
-                self.total, self.shares = event.to_run, event.shares
+                self.total, self.done, self.shares = event.to_run, 0, event.shares
             case AttemptStarted():
                 self.rows[event.name] = (time.monotonic(), 0, 0, 0)
             case ServerPending():
@@ -223,6 +225,10 @@ def describe_event(event: Event, verbose: bool) -> str:
             return f"downloading the data set {name} from {address}"
         case DatasetProgressed(name):
             return f"data set {name}: {_render_share(event)}"
+        case SmokeStarted():
+            return _describe_smoke(event)
+        case SmokeSkipped():
+            return "no smoke run: this build goes on with the jobs of an earlier one"
         case JobRecovered(name, state):
             return f"{name}: job of an earlier build taken over, {state}"
         case ServerStateChanged():
@@ -243,6 +249,13 @@ def describe_event(event: Event, verbose: bool) -> str:
         case BuildInterrupted(running):
             return f"interrupted: stopping {running} running (press Ctrl-C again to stop at once)"
     return ""
+
+
+def _describe_smoke(event: SmokeStarted) -> str:
+    """How many evaluations ask one question first."""
+    count = f"{event.to_run} evaluation{'s' * (event.to_run != 1)}"
+    left_out = f" ({event.left_out} take no limit, and are left out)" if event.left_out else ""
+    return f"smoke run: one question of {count}{left_out}"
 
 
 def _describe_server_change(event: ServerStateChanged, verbose: bool) -> str:
