@@ -15,7 +15,7 @@ from evalmake.preflight.data_files import check_data_files
 from evalmake.preflight.run_all import check_build
 from evalmake.preflight.secrets import required_secrets, signing_secrets
 from evalmake.project.declarations import Declaration
-from evalmake.reports import report_reasons
+from evalmake.report_content import report_reasons
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets, hide_environment
 from evalmake.store.damage import drop_damaged_results, drop_damaged_samples, drop_output

@@ -57,6 +57,7 @@ LAYERS = (
         "stored_table",
         "stored_samples",
         "sample_selection",
+        "report_content",
         "reports",
         "result_verification",
         "planning",

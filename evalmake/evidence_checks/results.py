@@ -24,7 +24,7 @@ from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.plan import digest_graph
 from evalmake.planner.saved_plan import SavedPlan
-from evalmake.reports import ReportContent, collect_report_results
+from evalmake.report_content import ReportContent, collect_report_results
 from evalmake.result_verification import find_contradictions
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.store import Store
