@@ -56,15 +56,21 @@ def write_report(
 def _export(
     workspace: Workspace, content: ReportContent, results: ResultSet, store: Store, path: Path, secrets: Secrets
 ) -> None:
-    """Write a report by its exporter: a file of results, or a folder of evidence."""
+    """Write a report by its exporter: a file of results, a page, or a folder of evidence."""
     from evalmake.evidence.material import ExportsEvidence
     from evalmake.evidence_material import collect_material, plan_of_report, redact_errors
+    from evalmake.page_content.collection import collect_page
+    from evalmake.web.material import ExportsPage
 
     report = content.node.declaration
     exporter = workspace.plugins.get("exporters", report.plugin)()
     if not isinstance(exporter, ExportsEvidence):
-        read_lack = make_lack_reader(content.node.nodes, store, secrets.redact)
-        exporter.export(replace(results, read_lack=read_lack), path)
+        results = replace(results, read_lack=make_lack_reader(content.node.nodes, store, secrets.redact))
+        if isinstance(exporter, ExportsPage):
+            page = collect_page(workspace, content.node.nodes, content.histories, results, store, secrets.redact)
+            exporter.export_page(page, report.settings or Block(), path)
+        else:
+            exporter.export(results, path)
         return
     plan = plan_of_report(workspace, report.name)[1]
     with_data = not getattr(report.settings, "redact", ())

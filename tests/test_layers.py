@@ -40,7 +40,7 @@ LAYERS = (
     ("project",),
     ("scoring", "migration", "sample_filter"),
     ("plugin_api",),
-    ("planner", "provenance", "evidence"),
+    ("planner", "provenance", "evidence", "web"),
     ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
     ("run", "servers", "preflight", "plugins"),
     (
@@ -57,6 +57,7 @@ LAYERS = (
         "stored_table",
         "stored_samples",
         "sample_selection",
+        "page_content",
         "report_content",
         "reports",
         "result_verification",

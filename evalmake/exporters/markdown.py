@@ -46,7 +46,7 @@ class MarkdownExporter:
     def export(self, results: ResultSet, path: Path) -> None:
         """Write the report to `path` atomically."""
         table = results.table()
-        blocks = [f"# {escape(results.title)}", _render_summary(results)]
+        blocks = [f"# {escape(results.title)}", " · ".join(list_summary(results))]
         if table.cells:
             blocks += [render_score_table(results, table)]
             blocks += [] if results.is_by_metric else [_render_metrics(results.results)]
@@ -68,7 +68,8 @@ def _render_section(title: str, body: str) -> list[str]:
 # --- Parts ---------------------------------------------------------------------------------------
 
 
-def _render_summary(results: ResultSet) -> str:
+def list_summary(results: ResultSet) -> list[str]:
+    """What there is in a report, in a few words each: "2 models", "1 of 1 gates met"."""
     found = results.results
     models = {one.model for one in found} - {NO_MODEL}
     parts = [
@@ -86,7 +87,7 @@ def _render_summary(results: ResultSet) -> str:
     days = sorted(result.started[:10] for result in found)
     if days:
         parts.append(f"run {' to '.join(dict.fromkeys((days[0], days[-1])))}")
-    return " · ".join(parts)
+    return parts
 
 
 def _count_replies(results: Sequence[Result]) -> list[str]:

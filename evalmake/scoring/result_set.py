@@ -118,7 +118,7 @@ class ResultSet:
         if self.is_tagged or self.is_by_metric:
             return replace(self, rows="model", column="benchmark").collect_notes()
         cells, found = self.table().cells, {}
-        for place, results in self._groups().items():
+        for place, results in self.divide_into_cells().items():
             shared = [note for note in cells[place].average.notes if note.code in _OF_SEVERAL]
             for result in results:
                 own = self.average(result.metric, [result]).notes
@@ -170,7 +170,7 @@ class ResultSet:
         A row that is divided by another axis is compared with the part of the baseline that has the same
         values there.
         """
-        groups = self._groups()
+        groups = self.divide_into_cells()
         bases = {
             (column, label.removeprefix(self.compare)): (label, results)
             for (label, column), results in groups.items()
@@ -207,7 +207,7 @@ class ResultSet:
         Only seeds are ever pooled.  Where results of one pair differ in anything else (another
         axis, the eval, the metric), the row is divided: "qwen2.5-7b (temperature=0.7)".
         """
-        groups = self._groups()
+        groups = self.divide_into_cells()
         unlike = {} if self.compare or self.rows != "model" else find_unlike_rows(groups)
         cells, others = {}, []
         for (row, column), results in groups.items():
@@ -263,7 +263,8 @@ class ResultSet:
         average, confidence = self.average(metric, results), self.confidence_of(results)
         return TableCell(row, column, metric, average, confidence, _find_kind(metric, results))
 
-    def _groups(self) -> dict[tuple[str, str], list[Result]]:
+    def divide_into_cells(self) -> dict[tuple[str, str], list[Result]]:
+        """The results of each cell of the table, by its row and column: they differ in their seed alone."""
         rows: dict[str, list[Result]] = {}
         for result in self._divide_results():
             rows.setdefault(result.coordinate(self.rows), []).append(result)

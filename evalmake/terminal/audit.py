@@ -27,7 +27,7 @@ from evalmake.terminal.tables import wrap_row
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class StorySection:
     """A heading, and sentences; each may have a mark before it, such as its time."""
 
     title: str
@@ -38,7 +38,7 @@ class _Section:
 def to_text(audit: Audit, columns: int | None) -> str:
     """The whole story of one evaluation; of several, what they come to, and which were eventful."""
     found = audit.stories
-    sections = _tell(found[0], audit.plan, 1) if len(found) == 1 else [*_summarize(audit), _advise(found)]
+    sections = tell_story(found[0], audit.plan, 1) if len(found) == 1 else [*_summarize(audit), _advise(found)]
     return "\n\n".join(_to_block(section, columns) for section in sections) + "\n"
 
 
@@ -47,18 +47,18 @@ def to_markdown(audit: Audit) -> str:
     found = audit.stories
     sections = [] if len(found) == 1 else _summarize(audit)
     for story in found:
-        sections += _tell(story, audit.plan, 1 if len(found) == 1 else 2)
+        sections += tell_story(story, audit.plan, 1 if len(found) == 1 else 2)
     return "\n\n".join(map(_to_markdown, sections)) + "\n"
 
 
-def _to_block(section: _Section, columns: int | None) -> str:
+def _to_block(section: StorySection, columns: int | None) -> str:
     lines = [section.title] if section.title else []
     for mark, sentence in section.lines:
         lines.append(wrap_row(f"  {mark}  " if mark else "  ", _join(sentence), columns))
     return "\n".join(lines)
 
 
-def _to_markdown(section: _Section) -> str:
+def _to_markdown(section: StorySection) -> str:
     lines = [f"{'#' * section.level} {escape(section.title)}", ""] if section.title else []
     return "\n".join([*lines, *(f"- {escape(f'{mark} {sentence}')}" for mark, sentence in section.lines)])
 
@@ -71,7 +71,8 @@ def _join(text: str) -> str:
 # --- One evaluation -------------------------------------------------------------------------------
 
 
-def _tell(story: AuditStory, plan: str, level: int) -> list[_Section]:
+def tell_story(story: AuditStory, plan: str, level: int = 1) -> list[StorySection]:
+    """The whole story of one evaluation, in sections that have something to tell."""
     titled: list[tuple[str, Iterable[str]]] = [
         ("What was asked", describe_question(story)),
         ("Who answered", describe_model(story)),
@@ -82,7 +83,7 @@ def _tell(story: AuditStory, plan: str, level: int) -> list[_Section]:
         ("How to find it again", describe_traces(story, plan)),
     ]
     events = tuple(describe_events(story))
-    tried = _Section("What was tried, in the order of time (UTC)", events, level + 1)
+    tried = StorySection("What was tried, in the order of time (UTC)", events, level + 1)
     sections = [
         _section(story.name, describe_number(story), level),
         *(_section(title, lines, level + 1) for title, lines in titled),
@@ -92,14 +93,14 @@ def _tell(story: AuditStory, plan: str, level: int) -> list[_Section]:
     return [section for section in sections if section.lines]
 
 
-def _section(title: str, sentences: Iterable[str], level: int) -> _Section:
-    return _Section(title, tuple(("", sentence) for sentence in sentences), level)
+def _section(title: str, sentences: Iterable[str], level: int) -> StorySection:
+    return StorySection(title, tuple(("", sentence) for sentence in sentences), level)
 
 
 # --- Several --------------------------------------------------------------------------------------
 
 
-def _summarize(audit: Audit) -> list[_Section]:
+def _summarize(audit: Audit) -> list[StorySection]:
     stories = audit.stories
     head = _section(audit.title, _describe_all(stories), 1)
     return [head, *(_section(group.address, _describe_group(group), 2) for group in audit.groups)]
@@ -163,9 +164,9 @@ def _describe_cell(story: AuditStory) -> Iterator[str]:
     yield from story.doubts
 
 
-def _advise(stories: list[AuditStory]) -> _Section:
+def _advise(stories: list[AuditStory]) -> StorySection:
     eventful = next((story for story in stories if not story.is_uneventful), stories[0])
-    return _Section("", (("", f"`evalmake audit {eventful.name}` tells the whole story of one evaluation."),))
+    return StorySection("", (("", f"`evalmake audit {eventful.name}` tells the whole story of one evaluation."),))
 
 
 # --- For programs ---------------------------------------------------------------------------------
