@@ -166,12 +166,16 @@ def _report_error(
             help=[f"did you mean `{meant}`?"] if meant else [own] if own else _suggest_copies(value),
         )
     elif kind == "quoted_word":
+        unquoted = _without_quotes(value)
+        if unknown := _find_unknown_word(block, key, unquoted):
+            _report_error(unknown, place, block, fields, diagnostics, about, span, known, what, also, hints, topic)
+            return
         diagnostics.error(
             "quoted-name",
             f"`{key}` takes a name, which has no quotes",
             at,
             about=about,
-            help=[f"write `{value}`"],
+            help=[f"write `{format_value(unquoted)}`"],
         )
     elif isinstance(mistake := item.get("ctx", {}).get("error"), PriceMistake):
         _report_price(mistake, place, at, fields, diagnostics, about)
@@ -184,7 +188,24 @@ def _report_error(
             help=[f"did you mean `{value}{unit}`?"],
         )
     else:
-        _report_wrong_type(item, key, at, diagnostics, about)
+        _report_wrong_type(item, key, block, at, diagnostics, about)
+
+
+def _without_quotes(value: object) -> object:
+    """A text, or a list of texts, as the names that were meant."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_without_quotes, value))
+    return Symbol(value) if isinstance(value, str) else value
+
+
+def _find_unknown_word(block: type[BaseModel], key: str, value: object) -> Any:
+    """Pydantic's error that a name is none of those that `key` takes; None if there is none."""
+    try:
+        block.model_validate({key: value})
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=True)
+        return next((one for one in found if one["loc"][:1] == (key,) and one["type"] == "literal_error"), None)
+    return None
 
 
 def _report_price(
@@ -214,7 +235,9 @@ def _likely_unit(item: Any, value: object) -> str | None:
     return {"Duration": "s", "Size": "GiB"}.get(_wanted_class(item))
 
 
-def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, about: str) -> None:
+def _report_wrong_type(
+    item: Any, key: str, block: type[BaseModel], at: Span, diagnostics: Diagnostics, about: str
+) -> None:
     kind, value = item["type"], item["input"]
     if kind in (
         "bad_rate",
@@ -259,12 +282,14 @@ def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, 
             about=about,
             help=[COUNT_HELP]
             if key == "limit" and describe_share(value)
-            else suggest_value(key, wanted, Symbol(str(value)) if key == "of" and _is_name(value) else value, at),
+            else suggest_value(key, wanted, Symbol(str(value)) if _is_quoted_name(block, key, value) else value, at),
         )
 
 
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and NAME.fullmatch(value) is not None
+def _is_quoted_name(block: type[BaseModel], key: str, value: object) -> bool:
+    """Whether a text is a name of which `key` takes a list."""
+    is_name = isinstance(value, str) and NAME.fullmatch(value) is not None
+    return is_name and not value_errors(block, key, (_without_quotes(value),))
 
 
 def describe_share(value: object) -> str:

@@ -168,5 +168,15 @@ def digest_question(row: Mapping[str, Any]) -> str:
 
 def _reads_calls(row: Mapping[str, Any]) -> bool:
     """Whether a sample's score is of its calls: of a scorer that reads the whole reply, or of a check of calls."""
-    checked = any(str(name).removeprefix("not-") == "tool-call" for name in row.get("scores") or ())
+    checked = any(_is_call_check(str(name)) for name in row.get("scores") or ()) or _checks_calls(row.get("checks"))
     return checked or row.get("message") is not None
+
+
+def _checks_calls(checks: object) -> bool:
+    """Whether one of the checks that a sample has on record is of calls, also inside `any` and `all`."""
+    listed = [one for one in checks if isinstance(one, dict)] if isinstance(checks, list) else []
+    return any(_is_call_check(str(one.get("type"))) or _checks_calls(one.get("checks")) for one in listed)
+
+
+def _is_call_check(type: str) -> bool:
+    return type.removeprefix("not-") == "tool-call"

@@ -11,6 +11,7 @@ from evalmake.scoring.numbers import format_given
 from evalmake.stored_samples import StoredSample, make_field_reader, read_messages
 
 _INDENT = "  "
+_VERDICTS = {"True": "passed", "False": "failed"}
 
 
 def render_sample(sample: StoredSample) -> str:
@@ -88,11 +89,30 @@ def _list_texts(sample: StoredSample) -> Iterator[tuple[str, str]]:
         ("tool_calls", "Tool calls"),
         ("answer", "Answer that was scored"),
         ("target", "Target"),
+        ("checks", "Checks"),
         ("judge", "What the judge said"),
         ("error", "Error"),
     ):
         if _has(row, key) and not (key == "answer" and row[key] == row.get("reply")):
-            yield title, _to_text(row[key])
+            yield title, "\n".join(_list_checks(row[key])) if key == "checks" else _to_text(row[key])
+
+
+def _list_checks(checks: object, indent: str = "") -> Iterator[str]:
+    """A line for each check: its verdict, what it asks for, what was found; below it, those of `any` and `all`."""
+    for check in checks if isinstance(checks, list) else ():
+        if not isinstance(check, dict) or "type" not in check:
+            continue
+        verdict = _VERDICTS.get(str(check.get("passed")), "no verdict")
+        asked = {name: one for name, one in check.items() if name not in ("type", "passed", "reason", "checks")}
+        value = "".join(f" {_spell(asked.pop(name))}" for name in ("value", "name") if name in asked)
+        rest = "".join(f", {name} {_spell(one)}" for name, one in asked.items())
+        reason = f" ({check['reason']})" if check.get("reason") else ""
+        yield f"{indent}{verdict}: {check['type']}{value}{rest}{reason}"
+        yield from _list_checks(check.get("checks"), indent + _INDENT)
+
+
+def _spell(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _to_text(value: object) -> str:

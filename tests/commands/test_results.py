@@ -215,6 +215,22 @@ def test_a_sample_is_shown_in_full(ran: Project) -> None:
     assert make_row(2, REPLIES[2]).items() <= told.items()
 
 
+def test_checks_of_a_sample_are_shown(ran: Project) -> None:
+    """A line for each check, with its verdict, what it asks for and what was found; what is no check is left out."""
+    inner = {"type": "contains", "value": "x", "passed": True, "reason": "the reply has it"}
+    near = {"type": "similar", "value": ["a", "b"], "threshold": 0.9, "passed": False, "reason": "the cosine is 0.408"}
+    checks = [{"type": "any", "passed": True, "checks": [inner, 5]}, near, {"type": "judge", "passed": None}, {}]
+    ran.write("rows.jsonl", json.dumps({**make_row(0, "x"), "checks": checks}) + "\n")
+    ran.run("-B", "grid/small/1")
+    said = ran.run("results", "grid/small/1", "--sample", "cities/0").stdout
+    assert said.partition("\nChecks\n")[2].splitlines() == [
+        "  passed: any",
+        '    passed: contains "x" (the reply has it)',
+        '  failed: similar ["a", "b"], threshold 0.9 (the cosine is 0.408)',
+        "  no verdict: judge",
+    ]
+
+
 def test_texts_of_models_are_safe_for_the_terminal(ran: Project) -> None:
     """What controls a terminal is replaced where a person reads, and kept where a program does."""
     row = make_row(0, "\x1b]0;owned\x07 \x1b[2J::error::x\r\u202eabc")

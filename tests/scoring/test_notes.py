@@ -175,11 +175,13 @@ def test_counting_samples() -> None:
         {"id": name, "reply": "", "scores": {"passed": 1, name: 1}, "finish_reason": "tool_calls"}
         for name in ("tool-call", "not-tool-call")
     ]
+    inside = [{"type": "any", "checks": [{"type": "not-all", "checks": [{"type": "tool-call"}]}]}]
+    rows += [{"id": "any", "reply": "", "scores": {"any": 1}, "checks": inside, "finish_reason": "tool_calls"}]
     found = SampleCounts.of([b"no row\n", b"[1]\n", *(json.dumps(row).encode() for row in rows)])
     assert found.counts == {
-        "samples": 13,
+        "samples": 14,
         "samples_failed": 2,
-        "replies": 11,
+        "replies": 12,
         "replies_truncated": 2,
         "replies_unfinished": 1,
         "replies_empty": 1,
@@ -206,6 +208,13 @@ def test_why_a_sample_has_no_score(row: dict[str, object], cause: tuple[str, str
     text, kind = cause
     found = SampleCounts.of([json.dumps({"id": "1", **row}).encode()], "a")
     assert found.cause == (f"the most common reason (1): {text}", kind)
+
+
+@pytest.mark.parametrize("checks", [None, 5, "x", [[]], [{"checks": 5}], [{"type": 3}], {"type": "tool-call"}])
+def test_odd_checks_are_none(checks: object) -> None:
+    """A program may write a field of this name in a form of its own."""
+    row = {"id": "1", "reply": "", "scores": {"acc": 1}, "finish_reason": "tool_calls", "checks": checks}
+    assert SampleCounts.of([json.dumps(row).encode()]).counts["replies_calling_tools"] == 1
 
 
 ODD = (None, 5, 1.5, True, "x", [], [[]], {}, {"a": None}, {"accuracy": [1]}, 10**400)

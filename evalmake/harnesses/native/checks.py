@@ -21,7 +21,7 @@ from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.existing_answers import REASON, SENT_KEYS, explain_check, find_checks_of_replies
 from evalmake.harnesses.native.hub_checks import find_bad_dataset, find_unused_dataset_keys
 from evalmake.harnesses.native.sql_checks import check_sql
-from evalmake.harnesses.native.template import find_field_in_pattern, is_template
+from evalmake.harnesses.native.template import find_field_in_pattern, find_template_mistake, is_template
 from evalmake.harnesses.native.tools import find_tools_mistake
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Files
@@ -192,23 +192,23 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
 
 def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
     yield from (BadValue(*bad) for bad in find_bad_dataset(block, settings))
-    if isinstance(settings.scorer, tuple) and (mistake := _find_list_mistake(settings.scorer)):
-        yield BadValue("scorer", mistake)
+    if isinstance(settings.scorer, tuple) and (wrong := _find_list_mistake(settings.scorer)):
+        yield BadValue("scorer", wrong)
     asked = ("prompt", "image", "audio", "system")
     for check in find_static_mistakes(settings.checks):
         yield BadValue("checks", check.message, check.help)
     for type in find_checks_of_replies(settings.checks) if settings.answer is not None else ():
         yield BadValue("checks", explain_check(type), "leave it out")
     for text in list_templates(settings.checks):
-        if brace := _find_lone_brace(text):
-            yield BadValue("checks", f"it has a `{brace}` that belongs to no field", f"a brace itself is `{brace * 2}`")
+        if (mistake := find_template_mistake(text)) is not None:
+            yield BadValue("checks", *mistake)
     if settings.checks == ():
         yield BadValue("checks", "the list is empty", "leave it out")
     for key in (*asked, "answer", "target", "choices", "rubric", "scorer", "weight", "tags", "limit_by"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
-            if brace := _find_lone_brace(text):
-                yield BadValue(key, f"it has a `{brace}` that belongs to no field", f"a brace itself is `{brace * 2}`")
+            if (mistake := find_template_mistake(text)) is not None:
+                yield BadValue(key, *mistake)
     yield from _find_conversation_mistakes(settings)
     for key in ("pattern", "extract"):
         try:
@@ -217,8 +217,8 @@ def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
             yield BadValue(key, f"it is not a regular expression: {error}")
         if name := find_field_in_pattern(getattr(settings, key) or ""):
             yield BadValue(key, f"no field is filled into a regular expression, and it has `{name}`", _COMPARE)
-    if settings.where is not None and (mistake := _find_filter_mistake(settings.where)):
-        yield BadValue("where", mistake)
+    if settings.where is not None:
+        yield from _find_filter_mistakes(settings.where)
     if isinstance(settings.choices, tuple) and not 2 <= len(settings.choices) <= 26:
         yield BadValue("choices", f"there can be 2 to 26 options, and there are {len(settings.choices)}")
     for key, files in (("files", block.files), ("examples", settings.examples)):
@@ -243,7 +243,7 @@ def _find_conversation_mistakes(settings: Any) -> Iterator[BadValue]:
     """What is wrong with `messages` and `tools`, or with what stands beside them."""
     for key in ("messages", "tools"):
         text = getattr(settings, key)
-        if isinstance(text, str) and not re.fullmatch(r"\{[^{}]+\}", text):
+        if isinstance(text, str) and not re.fullmatch(r"\{[^{}\s]([^{}]*[^{}\s])?\}", text):
             wanted = ", or the list itself" if key == "tools" else "; a text around a field is for `prompt`"
             yield BadValue(key, "it is not one field with a list", f'write `{key} = "{{{key}}}"`{wanted}')
     if isinstance(settings.tools, tuple) and (mistake := find_tools_mistake(settings.tools)):
@@ -253,15 +253,14 @@ def _find_conversation_mistakes(settings: Any) -> Iterator[BadValue]:
             yield BadValue(key, f"it cannot stand beside `messages`: {why}", "leave out one of them")
 
 
-def _find_filter_mistake(where: str) -> str:
-    """What is wrong with `where`; empty if nothing is."""
-    from evalmake.harnesses.native.record_filter import parse_filter  # loads readers that a plan seldom needs
+def _find_filter_mistakes(where: str) -> Iterator[BadValue]:
+    """What is wrong with `where`."""
+    from evalmake.harnesses.native.record_filter import FilterError, parse_filter  # loads readers seldom needed
 
     try:
         parse_filter(where)
-    except ValueError as error:
-        return str(error)
-    return ""
+    except FilterError as error:
+        yield BadValue("where", str(error), error.help)
 
 
 def _find_list_mistake(names: tuple[str, ...]) -> str:
@@ -301,13 +300,6 @@ def _metrics_of_scorer(scorer: str) -> tuple[str, ...]:
 
 def _file_names(files: Files | None, wanted: Callable[[str], bool] = lambda name: True) -> list[str]:
     return [file.name for file in files.files if wanted(file.name)] if files else []
-
-
-def _find_lone_brace(text: str) -> str:
-    """The first brace of a template that belongs to no field."""
-    rest = re.sub(r"\{\{|\}\}|\{[^{}]+\}", "", text)
-    found = re.search(r"[{}]", rest)
-    return found[0] if found else ""
 
 
 def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:

@@ -72,9 +72,13 @@ def _find_nulls(task: Task, items: Sequence[Item]) -> Iterator[DataNote]:
 
 
 def _find_repeats(items: Sequence[Item]) -> Iterator[DataNote]:
-    """A note on items that ask what an earlier one asks, and on those of them that expect another answer."""
-    first: dict[str, Item] = {}
-    repeats = [(item, first[item.question]) for item in items if first.setdefault(item.question, item) is not item]
+    """A note on items that ask what an earlier one asks, and on those of them that expect another answer.
+
+    Those with checks, a rubric or a system message of their own are no repeats.
+    """
+    first: dict[tuple[str, str], Item] = {}
+    pairs = [(item, first.setdefault((item.question, item.demands), item)) for item in items]
+    repeats = [(item, earlier) for item, earlier in pairs if earlier is not item]
     if not repeats:
         return
     text = f"{len(repeats)} of {len(items)} records ask the same as an earlier one: {_places(repeats, 'as')}"

@@ -20,11 +20,21 @@ from evalmake.harnesses.native.behaviours import find_behaviours
 from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import parse_scores, read_scores
-from evalmake.language.values import File, Files, Symbol
+from evalmake.language.values import File, Files
 from evalmake.pins.hub_cache import Selection
 from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome, SampleContradiction
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, ModelName, Parameters, Texts, define_key, to_plain_value
+from evalmake.project.key_types import (
+    Block,
+    ModelName,
+    Parameters,
+    Texts,
+    define_key,
+    read_symbol,
+    to_plain_value,
+    to_tuple,
+    to_word,
+)
 from evalmake.project.matrix import Evaluation
 
 if TYPE_CHECKING:
@@ -33,26 +43,19 @@ if TYPE_CHECKING:
 Scorer = Literal["exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
 
 
-def _read_name(value: object) -> object:
-    return value.text if isinstance(value, Symbol) else value
-
-
-def _read_names(value: object) -> object:
-    return tuple(map(_read_name, value)) if isinstance(value, list | tuple) else value
-
-
-Normalize = Annotated[
-    tuple[Literal["case", "space", "punctuation", "unicode", "articles"], ...], BeforeValidator(_read_names)
-]
-JudgeFormat = Annotated[Literal["text", "json"], BeforeValidator(_read_name)]
+Fold = Annotated[Literal["case", "space", "punctuation", "unicode", "articles"], BeforeValidator(to_word)]
+Normalize = Annotated[tuple[Fold, ...], BeforeValidator(to_tuple)]
+JudgeFormat = Annotated[Literal["text", "json"], BeforeValidator(to_word)]
 
 
 def _read_scorer(value: object, check_name: Callable[[object], Any]) -> Any:
     """A name of a scorer or several, or a text that says in which field of a record the name is."""
+    text = read_symbol(value)
+    if isinstance(text, str) and is_template(text):
+        return text
     if isinstance(value, list | tuple):
-        return tuple(check_name(_read_name(one)) for one in value)
-    name = _read_name(value)
-    return name if isinstance(name, str) and is_template(name) else check_name(name)
+        return tuple(check_name(to_word(one)) for one in value)
+    return check_name(value if value is None else to_word(value))
 
 
 class NativeHarness:
@@ -89,10 +92,10 @@ class NativeHarness:
         audio: str | None = define_key(
             None, "A clip beside the prompt, by a field: a file relative to the data file, or a data URL.", '"{clip}"'
         )
-        config: Annotated[str | None, BeforeValidator(_read_name)] = define_key(
+        config: Annotated[str | None, BeforeValidator(read_symbol)] = define_key(
             None, "The configuration of `dataset`, of those that the data set has.", '"main"', unset="the only one"
         )
-        split: Annotated[str | None, BeforeValidator(_read_name)] = define_key(
+        split: Annotated[str | None, BeforeValidator(read_symbol)] = define_key(
             None,
             "The split of `dataset`, or the path or pattern of its files in the data set.",
             '"test"',

@@ -14,6 +14,7 @@ from evalmake.harnesses.native.existing_answers import explain_check, looks_at_r
 from evalmake.harnesses.native.json_io import fingerprint
 from evalmake.harnesses.native.question_content import (
     describe_question,
+    list_own_demands,
     read_conversation,
     read_media,
     read_offered_tools,
@@ -55,6 +56,8 @@ class Item:
     checks: tuple[Check, ...]
     question: str
     content: str
+    demands: str
+    """A digest of what it has of its own besides its prompt and target, such as checks; empty if there is none."""
     conversation: tuple[Turn, ...]
     """The record's own messages, turn by turn, if it has any; `prompt` is then all of them as one text."""
     media: tuple[Mapping[str, Any], ...]
@@ -66,6 +69,13 @@ class Item:
     def repeats(self, other: Item | Example) -> bool:
         """Whether another item or example is the same question."""
         return self.question == other.question or self.content == other.content
+
+    @property
+    def question_key(self) -> str | None:
+        """A digest of what it asks and expects; None where the end of its request and the target say it."""
+        if self.demands:
+            return fingerprint([self.question, self.target, self.demands])
+        return self.question if self.conversation else None
 
     @property
     def targets(self) -> list[str]:
@@ -219,6 +229,12 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     system = _fill_text("system", task.system, data) if task.system else None
     messages = read_conversation(task, system, record)
     media = read_media(task, record)
+    rubric = _fill_text("rubric", task.rubric, data) if task.rubric and "judge" in scorers else None
+    content = digest_content(data, task.id)
+    asks = bool(messages or task.prompt.parts)
+    asked = describe_question(_fill_prompt(task, data, ""), messages, media) if asks else ""
+    question = digest_question(asked, options) if asks else content
+    own = list_own_demands(task, data, system, rubric)
     return Item(
         record=record,
         id=str(record.index) if task.id is None else _read_name("id", task.id, record),
@@ -227,7 +243,7 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         if messages
         else _build_prompt(task, lettered or bool(checks), data, () if cloze else options),
         system=system,
-        rubric=_fill_text("rubric", task.rubric, data) if task.rubric and "judge" in scorers else None,
+        rubric=rubric,
         target=target,
         options=options,
         marks=options if cloze else tuple(LETTERS[: len(options)]),
@@ -236,10 +252,9 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         weight=read_weight(task, data),
         tags=read_tags(task, data),
         checks=checks,
-        question=digest_question(describe_question(_fill_prompt(task, data, ""), messages, media), options)
-        if messages or task.prompt.parts
-        else digest_content(data, task.id),
-        content=digest_content(data, task.id),
+        question=question,
+        content=content,
+        demands=fingerprint(own) if own else "",
         conversation=split_turns(messages) if messages else (),
         media=media,
         tools=read_offered_tools(task, record),

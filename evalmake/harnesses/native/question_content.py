@@ -11,6 +11,7 @@ from evalmake.harnesses.native.dataset import Record
 from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import dump_sorted
 from evalmake.harnesses.native.media import MediaFolder, list_named_files, make_part, names_file
+from evalmake.harnesses.native.record_checks import list_given_checks
 from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.records import read_source, rename_fields
 from evalmake.harnesses.native.task_file import Task, make_task
@@ -62,6 +63,17 @@ def read_media(task: Task, record: Record) -> tuple[dict[str, Any], ...]:
 def describe_question(prompt: str, messages: Sequence[Message], media: Sequence[Mapping[str, Any]]) -> str:
     """What tells a question from others, apart from its options."""
     return dump_sorted(messages) if messages else "\n".join([prompt, *map(dump_sorted, media)])
+
+
+def list_own_demands(task: Task, data: Mapping[str, Any], system: str | None, rubric: str | None) -> list[object]:
+    """What a record asks and expects besides its prompt and its target: a system message, a rubric, checks of its own.
+
+    Records that differ in these are no copies of one question. What all records share is left out.
+    """
+    filled = ((task.system, system), (task.rubric, rubric))
+    texts: list[object] = [text for template, text in filled if template is not None and template.fields]
+    checks = list_given_checks(task.checks, data)
+    return [*texts, checks] if checks != list(task.checks) else texts
 
 
 def user_content(prompt: str, parts: Sequence[Mapping[str, Any]]) -> str | list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalmake.harnesses.native.check_types import (
@@ -46,12 +46,14 @@ class Check:
     limit: float | None = None
     """The tolerance of `number`, the threshold of `judge` and `similar`, the seconds or tokens that are the most."""
     options: tuple[str, ...] = ()
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """What the record or the Evalfile says, without the checks inside."""
 
 
 def read_checks(sources: Sequence[CheckSource], record: Mapping[str, Any], options: Sequence[str]) -> tuple[Check, ...]:
     """The checks of a record; RecordError if one is none, or there are none."""
     with blame_key("checks"):
-        given = [one for source in sources for one in _list_given(source, record)]
+        given = list_given_checks(sources, record)
     count = sum(map(_count, given))
     if count > MOST_CHECKS:
         raise RecordError("checks", f"there are {count} checks; a record can have {MOST_CHECKS}")
@@ -65,6 +67,11 @@ def list_checks(checks: Sequence[Check]) -> Iterator[Check]:
     for check in checks:
         yield check
         yield from list_checks(check.inner)
+
+
+def list_given_checks(sources: Sequence[CheckSource], record: Mapping[str, Any]) -> list[Any]:
+    """The checks of a record as they are written, with its fields in those of the Evalfile."""
+    return [one for source in sources for one in _list_given(source, record)]
 
 
 def _list_given(source: CheckSource, record: Mapping[str, Any]) -> list[Any]:
@@ -104,7 +111,7 @@ def _read_check(given: object, where: str, options: Sequence[str]) -> Check:
         inner = tuple(_read_check(one, f"{where}.{place}", options) for place, one in enumerate(several or (), 1))
         return Check(type, kind, negated, inner=inner)
     try:
-        return _READERS[kind](Check(type, kind, negated, given.get("value")), given, options)
+        return _READERS[kind](Check(type, kind, negated, given.get("value"), written=given), given, options)
     except ValueError as error:
         raise RecordError("checks", f"{where}, `{type}`: {error}") from None
 

@@ -23,6 +23,8 @@ _ORDERS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_WORD = r"""[^\s=<>!\[\]{}"',]+"""
+_HELP = "a field is compared by `=`, `!=`, `<`, `<=`, `>`, `>=` or `in [a, b]`; `and` joins comparisons"
 _SHOWN = 8
 """Values of a field that a message lists, at most."""
 
@@ -54,21 +56,29 @@ class Comparison:
         return _ORDERS[self.op](number, bound)
 
 
+class FilterError(ValueError):
+    """`where` is not written as it must be."""
+
+    def __init__(self, message: str, help: str = _HELP) -> None:
+        super().__init__(message)
+        self.help = help
+
+
 def parse_filter(text: str) -> tuple[Comparison, ...]:
-    """Parse `where`; ValueError says what is wrong."""
-    comparisons = []
+    """Parse `where`; FilterError says what is wrong."""
+    comparisons: list[Comparison] = []
     at = 0
     while True:
         found = _COMPARISON.match(text, at)
         if found is None:
-            raise ValueError(f"expected a comparison such as `kind = numeric`, and this is '{text[at:].strip()}'")
+            raise _describe_no_comparison(text[at:].strip())
         comparisons.append(_build_comparison(found))
         at = found.end()
         if at == len(text):
             return tuple(comparisons)
         joint = re.compile(r"and\b").match(text, at)
         if joint is None:
-            raise ValueError(f"expected `and` or the end, and this is '{text[at:].strip()}'")
+            raise _describe_no_joint(text[at:].strip(), found["value"] or "")
         at = joint.end()
 
 
@@ -95,14 +105,48 @@ def filter_records(records: Sequence[Record], comparisons: Sequence[Comparison])
     return chosen
 
 
+def _describe_no_comparison(rest: str) -> FilterError:
+    """What is wrong where a comparison should begin."""
+    if not rest:
+        return FilterError("expected a comparison such as `kind = numeric`, and there is none")
+    message = f"expected a comparison such as `kind = numeric`, and this is `{rest}`"
+    if re.match(r"[^\s=<>]+\s+not\s+in\b", rest):
+        return FilterError(message, "leave values out one by one: `kind != numeric and kind != open`")
+    if re.match(r"""["'][^"']+["']\s*(=|!|<|>|in\b)""", rest):
+        return FilterError(
+            message, "the name of a field has no quotes; one with spaces has braces: `{the kind} = numeric`"
+        )
+    if re.search(r"[=<>]\s*\{", rest):
+        return FilterError(message, "a field is compared with a value, not with another field")
+    return FilterError(message)
+
+
+def _describe_no_joint(rest: str, value: str) -> FilterError:
+    """What is wrong behind a comparison with `value`."""
+    message = f"expected `and` or the end, and this is `{rest}`"
+    if re.match(r"or\b|\|", rest, re.IGNORECASE):
+        return FilterError(message, "name several values of a field as `kind in [numeric, open]`")
+    if re.match(r"and\b|&|,|;", rest, re.IGNORECASE):
+        return FilterError(message, "comparisons are joined by `and`")
+    words = re.match(rf"{_WORD}(?:\s+(?!and\b){_WORD})*\s*(?=$|and\b)", rest)
+    if value and words and value.strip()[0] not in "\"'":
+        return FilterError(message, f"a value with spaces has quotes: `'{value.strip()} {words[0].strip()}'`")
+    return FilterError(message)
+
+
 def _build_comparison(found: re.Match[str]) -> Comparison:
-    field = (found["braced"] or found["field"]).strip()
+    field = found["braced"] or found["field"]
+    if field != field.strip():
+        raise FilterError(f"`{{{field}}}` has blanks inside its braces", f"write `{{{field.strip()}}}`")
     if found["list"]:
         return Comparison(field, "in", tuple(_parse_value(one) for one in re.findall(_VALUE, found["list"])))
     op = "=" if found["op"] == "==" else found["op"]
-    value = _parse_value(found["value"].strip())
+    text = found["value"].strip()
+    value = _parse_value(text)
     if op in _ORDERS and not isinstance(value, float):
-        raise ValueError(f"`{op}` compares numbers, and `{found['value'].strip()}` is none")
+        inside = _parse_value(text[1:-1]) if text[0] in "\"'" and len(text) > 2 else None
+        help = f"a number has no quotes: `{found['op']} {text[1:-1]}`" if isinstance(inside, float) else ""
+        raise FilterError(f"`{op}` compares numbers, and `{text}` is none", help)
     return Comparison(field, op, (value,))
 
 

@@ -84,5 +84,6 @@ def merge_verdicts(verdicts: Sequence[Verdict]) -> Verdict:
         answer=next((verdict.answer for verdict in verdicts if verdict.answer is not None), None),
         judge=join_judges(verdicts),
         similarities=next((one.similarities for one in verdicts if one.similarities is not None), None),
+        checks=next((one.checks for one in verdicts if one.checks is not None), None),
         message=next((verdict.message for verdict in verdicts if verdict.message is not None), None),
     )

@@ -24,7 +24,8 @@ class Sample:
     `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent, and `weight` is
     None where it is 1. `tool_calls` are those of the reply; `message` is the whole of it, kept where a scorer reads it.
     Of a conversation, `turns` are all replies, if it has several: tokens and seconds are their sums. `question_key`
-    is the same for the same conversation. `similarities` are what an embedder gave for checks, in their order.
+    is the same for the same conversation. `similarities` are what an embedder gave for checks, in their order, and
+    `checks` are the checks with what became of each.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Sample:
     turns: Sequence[Mapping[str, Any]] | None = None
     question_key: str | None = None
     similarities: Sequence[float] | None = None
+    checks: Sequence[Mapping[str, Any]] | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
@@ -76,6 +78,7 @@ _OPTIONAL = (
     "turns",
     "question_key",
     "similarities",
+    "checks",
 )
 
 

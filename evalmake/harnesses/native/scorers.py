@@ -49,6 +49,8 @@ class Verdict:
     message: Mapping[str, Any] | None = None
     similarities: tuple[float, ...] | None = None
     """How near the reply was to the texts of checks, in their order."""
+    checks: tuple[Mapping[str, Any], ...] | None = None
+    """What became of each check."""
 
 
 PureScorer = Callable[[Item, str], Verdict]

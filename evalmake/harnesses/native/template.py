@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.language.diagnostic import closest_name
@@ -94,7 +95,9 @@ def parse(text: str, what: str) -> Template:
         literal += text[end : token.start()]
         end = token.end()
         if token[1] is not None:
-            parts += [literal, Field(token[1].strip())] if literal else [Field(token[1].strip())]
+            if (mistake := find_template_mistake(token[0])) is not None:
+                raise TaskError(f"{what}: {mistake.message}; {mistake.help}")
+            parts += [literal, Field(token[1])] if literal else [Field(token[1])]
             literal = ""
         elif len(token[0]) == 2:
             literal += token[0][0]
@@ -103,6 +106,31 @@ def parse(text: str, what: str) -> Template:
             raise TaskError(f"{what}: unmatched '{brace}' at character {at}; a brace itself is '{brace * 2}'")
     literal += text[end:]
     return Template((*parts, literal) if literal else tuple(parts))
+
+
+class TemplateMistake(NamedTuple):
+    """What is wrong with the braces of a template, and what to do."""
+
+    message: str
+    help: str
+
+
+def find_template_mistake(text: str) -> TemplateMistake | None:
+    """The first brace of a template that belongs to no field, or the first field with blanks around its name."""
+    for token in _TOKEN.finditer(text):
+        field = token[1]
+        if field is None and len(token[0]) == 1:
+            return TemplateMistake(f"it has a `{token[0]}` that belongs to no field", _write_brace(token[0]))
+        if field is not None and field != field.strip():
+            name = field.strip()
+            is_name = re.fullmatch(r"[\w. -]+", name) is not None
+            message = f"`{token[0]}` has blanks inside its braces"
+            return TemplateMistake(message, f"write `{{{name}}}`" if is_name else _write_brace("{"))
+    return None
+
+
+def _write_brace(brace: str) -> str:
+    return f"a brace itself is `{brace * 2}`"
 
 
 def find_field_in_pattern(pattern: str) -> str:

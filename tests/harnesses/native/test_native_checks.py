@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from evalmake.harnesses.native.replay import main as replay
+from evalmake.scoring.sample_counts import REPEATED, SampleCounts
 from tests.harnesses.native.harness_bench import Body, Native, add_judge, completion, question, read_lines
 
 Checks = list[dict[str, Any]]
@@ -124,6 +125,56 @@ def test_beside_a_scorer(native: Native) -> None:
     assert run.err == ""
     assert run.samples[0]["scores"] == {"accuracy": 1.0, "passed": 1.0, "json": 1.0}
     assert (run.scores["metric"], len(native.server.bodies)) == ("accuracy", 1)
+
+
+def test_the_same_question_with_other_checks(native: Native) -> None:
+    """Records that differ only in their checks, their rubric or their system message are no copies of one question."""
+    say(native, "Paris")
+    said = [{"q": "?", "a": "Paris", "c": [{"type": "contains", "value": text}]} for text in ("P", "r", "x", "P")]
+    run = native(said, target=None, checks="{c}")
+    assert [count_copies(run.samples[:count]) for count in (3, 4)] == [0, 1]
+    assert count_copies(native(said, checks=[{"type": "contains", "value": "r"}]).samples) == 3
+    each = [{"q": "?", "a": "Paris", "s": text} for text in ("Be short.", "Be kind.")]
+    assert count_copies(native(each, system="{s}").samples) == 0
+    add_judge(native)
+    assert count_copies(native(each, target=None, scorer="judge", rubric="{s}").samples) == 0
+
+
+def count_copies(samples: list[Body]) -> int:
+    """How many samples have the question of an earlier one."""
+    return SampleCounts.of(json.dumps(sample).encode() for sample in samples).counts[REPEATED]
+
+
+def test_the_sample_says_what_became_of_each_check(native: Native) -> None:
+    """Each check is in the sample as it is written, with its verdict and what was found; those of groups inside."""
+    say(native, "The answer is 41, not Paris.")
+    several = [{"type": "starts-with", "value": "B"}, {"type": "not-regex", "value": "[0-9]+"}]
+    given: Checks = [
+        {"type": "number", "value": 42, "tolerance": 0.5},
+        {"type": "contains", "value": "Paris"},
+        {"type": "not-icontains", "value": "PARIS"},
+        {"type": "contains-all", "value": ["Paris", "Oslo"]},
+        {"type": "is-json"},
+        {"type": "tool-call", "name": "find"},
+        {"type": "any", "value": several},
+    ]
+    run = native([{"q": "6*7?", "c": given}], target=None, checks="{c}")
+    assert run.samples[0]["checks"] == [
+        given[0] | {"passed": False, "reason": "the number of the reply is 41"},
+        given[1] | {"passed": True, "reason": "the reply has it"},
+        given[2] | {"passed": False, "reason": "the reply has it"},
+        given[3] | {"passed": False, "reason": 'the reply lacks "Oslo"'},
+        {"type": "json", "passed": False, "reason": "the reply is no JSON"},
+        given[5] | {"passed": False, "reason": "the reply calls no tool"},
+        {
+            "type": "any",
+            "passed": False,
+            "checks": [
+                several[0] | {"passed": False, "reason": 'it begins with "The answer is 41, not Paris."'},
+                several[1] | {"passed": False, "reason": 'it matches "41"'},
+            ],
+        },
+    ]
 
 
 def test_options_of_the_record(native: Native) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalmake.harnesses.native.record_filter import parse_filter
+from evalmake.harnesses.native.record_filter import FilterError, parse_filter
 from tests.harnesses.native.harness_bench import Body, Native, question
 
 RECORD: Body = {
@@ -59,22 +59,46 @@ def test_comparisons(text: str, holds: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "message", "help"),
     [
-        ("", "expected a comparison such as `kind = numeric`, and this is ''"),
-        ("kind", "expected a comparison such as `kind = numeric`, and this is 'kind'"),
-        ("kind = numeric or level = 3", "expected `and` or the end, and this is 'or level = 3'"),
-        ("kind = numeric andlevel = 3", "expected `and` or the end, and this is 'andlevel = 3'"),
-        ("kind = numeric and", "expected a comparison such as `kind = numeric`, and this is ''"),
-        ("level > many", "`>` compares numbers, and `many` is none"),
-        ("kind = __import__('os')", "expected `and` or the end"),
+        ("", "expected a comparison such as `kind = numeric`, and there is none", "a field is compared by"),
+        ("kind", "expected a comparison such as `kind = numeric`, and this is `kind`", "a field is compared by"),
+        (
+            "kind ~ x",
+            "expected a comparison such as `kind = numeric`, and this is `kind ~ x`",
+            "a field is compared by",
+        ),
+        ("kind = a or level = 3", "expected `and` or the end, and this is `or level = 3`", "name several values"),
+        ("kind = a andlevel = 3", "expected `and` or the end, and this is `andlevel = 3`", "a field is compared by"),
+        ("kind = a, level = 3", "expected `and` or the end, and this is `, level = 3`", "comparisons are joined"),
+        ("kind = a AND level = 3", "expected `and` or the end, and this is `AND level = 3`", "comparisons are joined"),
+        ("kind = numeric and", "expected a comparison such as `kind = numeric`, and there is none", "a field is"),
+        (
+            "kind = open text",
+            "expected `and` or the end, and this is `text`",
+            "a value with spaces has quotes: `'open t",
+        ),
+        ("kind = 'a' b", "expected `and` or the end, and this is `b`", "a field is compared by"),
+        (
+            "'kind' = a",
+            "expected a comparison such as `kind = numeric`, and this is `'kind' = a`",
+            "the name of a field",
+        ),
+        ("kind not in [a]", "expected a comparison such as", "leave values out one by one"),
+        ("kind = {other}", "expected a comparison such as", "a field is compared with a value"),
+        ("{ kind } = a", "`{ kind }` has blanks inside its braces", "write `{kind}`"),
+        ("level > many", "`>` compares numbers, and `many` is none", ""),
+        ("level > '3'", "`>` compares numbers, and `'3'` is none", "a number has no quotes: `> 3`"),
+        ("kind = __import__('os')", "expected `and` or the end", "a field is compared by"),
     ],
 )
-def test_mistakes(text: str, message: str) -> None:
-    """Anything else is refused where it begins."""
-    with pytest.raises(ValueError, match=r".") as caught:
+def test_mistakes(text: str, message: str, help: str) -> None:
+    """Anything else is refused where it begins, with what to write instead."""
+    with pytest.raises(FilterError) as caught:
         parse_filter(text)
     assert str(caught.value).startswith(message)
+    assert caught.value.help.startswith(help)
+    assert bool(caught.value.help) == bool(help)
 
 
 DATA = [

@@ -19,7 +19,8 @@ from evalmake.harnesses.native.template import MissingFieldError, parse
         ("{q.en}!", {"q": {"en": "hi"}}, "hi!"),
         ("{l.1}.", {"l": ["a", "b"]}, "b."),
         ("{a.b}.", {"a.b": "dotted header"}, "dotted header."),
-        ("{ q } {q}", {"q": 1.5}, "1.5 1.5"),
+        ("{q} {q}", {"q": 1.5}, "1.5 1.5"),
+        ("{the q}", {"the q": "x"}, "x"),
         ("{{q}}", {}, "{q}"),
         ("{{{q}}}", {"q": "x"}, "{x}"),
         ("<{q}>", {"q": None}, "<>"),
@@ -44,6 +45,17 @@ def test_unmatched_braces_are_refused(text: str, at: int) -> None:
     """A stray brace is an error that says where it is and how to write a real one."""
     with pytest.raises(TaskError, match=rf"prompt: unmatched '.' at character {at}; .* '(\{{|\}})"):
         parse(text, "prompt")
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [("{ q }", "write `{q}`"), ("{a.b }", "write `{a.b}`"), ('{ "a": 1 }', "a brace itself is `{{`")],
+)
+def test_blanks_around_a_name_are_refused(text: str, cure: str) -> None:
+    """A field is written in one way; what is no field, such as JSON, is told how to write braces."""
+    with pytest.raises(TaskError) as caught:
+        parse(f"x {text}", "prompt")
+    assert caught.value.messages == (f"prompt: `{text}` has blanks inside its braces; {cure}",)
 
 
 def test_a_missing_field_is_named() -> None:
