@@ -78,6 +78,9 @@ class DeploymentReader:
         block.set("port", self._read_port())
         block.set("health", self._item("endpoints.health"))
         block.set("executor", Symbol(self.executors.servers))
+        if self._get("pre_cmd"):
+            why = "a server has no commands before its own: its `image` may, or `engine = command` with `run`"
+            self.draft.note(f"{self.path}.pre_cmd", why, self.configuration.find(f"{self.path}.pre_cmd"))
         if self.configuration.get(f"{self.path}.num_nodes", 1) != 1:
             why = "an executor says how many nodes its servers span: `nodes`"
             self.draft.note(f"{self.path}.num_nodes", why, self.configuration.find(f"{self.path}.num_nodes"))

@@ -27,6 +27,7 @@ _NO_PLACE = {
     "deployment": "evalmake starts one task of a server on each node",
     "username": "it is part of `host`: USER@HOST",
     "gres": "evaluations of an endpoint need no GPU",
+    "gpus_per_node": "evaluations of an endpoint need no GPU",
     "lepton_platform.tasks.api_tokens": "evalmake hands each job a token of its own gateway",
     "evaluation_tasks.use_shared_storage": "jobs share the folder `work` of the executor, or none",
     "endpoint_readiness_timeout": "an endpoint is asked when an evaluation starts",
@@ -179,8 +180,11 @@ class ExecutorReader:
         self._read_sbatch_flags()
         self._read_nodes(found)
         self._read_mounts()
-        if self._find("mounts.mount_home"):
-            self._get("mounts.mount_home")
+        home = self._find("mounts.mount_home")
+        if home and self._get("mounts.mount_home") and home.span:
+            self.draft.note(
+                "execution.mounts.mount_home", "containers see no home: name what they need in `mounts`", home
+            )
         self._block.set("mounts", self._unite_mounts() if self.served else self._mounts.get("evaluation"))
         if self.served:
             self._block.set("colocate", True)
@@ -190,7 +194,8 @@ class ExecutorReader:
     def _set_total_time(self, time: int) -> bool:
         """Set `total_time`, up to which jobs of so many seconds are resumed; False where none is."""
         node = self._find("max_walltime")
-        total = _read_walltime(str(node.value), node) if node else 0
+        text = str(node.value) if node else "0"
+        total = int(text) if text.isdigit() else _read_walltime(text, node)  # the launcher counts a number in seconds
         if total < time:
             return False
         self._block.set("total_time", Item(write_seconds(total), node))
@@ -218,6 +223,8 @@ class ExecutorReader:
             found.gpus = int(gpus[1])
         elif gres.value:
             self._block.set("gres", gres)
+        if (on_node := self._get("gpus_per_node")) is not None and str(on_node).isdigit():
+            found.gpus = int(on_node)
 
     def _read_sbatch_flags(self) -> None:
         directives = []
@@ -330,8 +337,12 @@ class ExecutorReader:
         tokens = self.configuration.get("deployment.lepton_config.api_tokens") or []
         if secret := next(filter(None, map(self._name_lepton_token, tokens)), ""):
             keys["key"] = Item(SecretRef(secret), self.configuration.find("deployment.lepton_config.api_tokens"))
-        if not self.served or not any(item.value for item in keys.values()):
+        if not self.served:
             return
+        if "key" not in keys:
+            keys["key"] = Item(SecretRef("ENDPOINT_API_KEY"))
+            why = "evalmake's endpoints ask their callers for a key: set ENDPOINT_API_KEY to a text of your own"
+            self.draft.note("deployment.lepton_config.api_tokens", why, self.configuration.find("deployment"))
         found.servers = self.draft.name("executor", "endpoints")
         block = self.draft.block("executor", found.servers, found.evaluations)
         for key, item in keys.items():

@@ -61,7 +61,9 @@ _LEPTON: Tree = {
 CONFIGURATION: Tree = {
     **dict.fromkeys(("defaults", "hydra", "auxiliary_deployments", "env_vars", "export", "metadata")),
     "execution": {
-        **_list_shipped("execution", "env_vars", "auto_export", "proxy", "deployment", "lepton_config"),
+        **_list_shipped(
+            "execution", "env_vars", "auto_export", "proxy", "deployment", "lepton_config", "gpus_per_node"
+        ),
         **_LEPTON,
     },
     "deployment": _list_shipped(

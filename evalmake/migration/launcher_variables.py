@@ -57,5 +57,8 @@ def read_variables(configuration: Configuration, draft: Draft, path: str) -> dic
         value = read_variable(name, raw) if isinstance(raw, str | int | float) else draft.resolve(raw)
         if isinstance(value, Expression):
             value = SecretRef(name)
+        if str(raw).startswith("runtime:") and isinstance(value, SecretRef):
+            why = f"evalmake reads {value.name} here, not where the job runs: `setup` of a benchmark can export that"
+            draft.note(f"{path}.{name}", why, node)
         found[name] = Item(_withhold(draft, f"{path}.{name}", name, value, node), node)
     return found

@@ -13,6 +13,7 @@ import pytest
 from evalmake.harnesses.nemo.harness import NemoHarness
 from evalmake.project.adapter import merge_adapters
 from evalmake.workspace import Workspace
+from tests.migration.launcher_texts import OF_ONE_TASK
 from tests.support.projects import Project, check_golden
 
 EXAMPLES = Path(__file__).parent / "launcher"
@@ -24,18 +25,6 @@ CLUSTER = (
 OVERRIDES = {"slurm_vllm_hf_caching": CLUSTER, "slurm_vllm_auxiliary_judge": CLUSTER}
 SENT: dict[str, dict[str, dict[str, Any]]] = json.loads((EXAMPLES / "sent.json").read_text())
 """What the launcher's dry run writes into `config_ef.yaml` for each task, without metadata; see its first entry."""
-
-
-OF_ONE_TASK = """\
-defaults: [execution: local, deployment: none, _self_]
-target:
-  api_endpoint: {{model_id: m, url: "http://127.0.0.1:9/v1/chat/completions"}}
-evaluation:
-  tasks:
-    # the one
-    - name: {task}
-      {more}
-"""
 
 
 @pytest.fixture
@@ -311,72 +300,6 @@ def test_keys_are_those_that_variables_rename(project: Project) -> None:
     assert 'secret("JUDGE_KEY")' not in written
 
 
-SERVED = """\
-defaults: [execution: {execution}, deployment: vllm, _self_]
-execution: {{{keys}}}
-deployment: {{checkpoint_path: null, hf_model_handle: acme/m, served_model_name: m{more}}}
-evaluation: {{tasks: [{{name: simple_evals.mgsm}}]}}
-"""
-ON_SLURM = "hostname: h, account: a, output_dir: /out"
-
-
-def test_mounts_on_slurm_are_shared(project: Project) -> None:
-    """Servers and evaluations of a cluster share an executor, so both sides' mounts stand in it; a note says so."""
-    mounts = ", mounts: {deployment: {/hf: /root/.cache/huggingface}, evaluation: {/data: /data}}"
-    project.write("c.yaml", SERVED.format(execution="slurm/default", keys=ON_SLURM + mounts, more=""))
-    ran = project.run("import", "c.yaml", "-o", "Evalfile")
-    assert "execution.mounts: on Slurm, evaluations and their servers share an executor" in ran.stderr
-    assert '["/data:/data:rw", "/hf:/root/.cache/huggingface:rw"]' in (project.root / "Evalfile").read_text()
-    assert "1 to run on cluster, 1 server to start" in project.run("-n").stdout
-
-
-def test_several_servers_have_ports_of_their_own(project: Project) -> None:
-    """The port that the launcher gives is left out where several servers may share a node; one's own stays."""
-    keys = ON_SLURM + ", num_nodes: 2, num_instances: 2, sbatch_extra_flags: {exclusive: false}"
-    project.write("c.yaml", SERVED.format(execution="slurm/default", keys=keys, more=""))
-    project.run("import", "c.yaml", "-o", "Evalfile")
-    assert " port " not in (project.root / "Evalfile").read_text()
-    assert "1 to run on cluster" in project.run("-n").stdout
-    project.write("c.yaml", SERVED.format(execution="slurm/default", keys=keys, more=", port: 9000"))
-    assert re.search(" port += 9000", project.run("import", "c.yaml").stdout)
-
-
-def test_tokens_of_lepton_are_not_copied(project: Project) -> None:
-    """A token of an endpoint, or a variable that is one by its name, becomes a secret, with a note."""
-    more = ", lepton_config: {api_tokens: [{value: UNIQUE_TOKEN}], envs: {MY_TOKEN: ABC, PLAIN: ABC}}"
-    keys = "output_dir: out, lepton_platform: {tasks: {node_group: n, resource_shape: cpu.small}}"
-    project.write("c.yaml", SERVED.format(execution="lepton/default", keys=keys, more=more))
-    ran = project.run("import", "c.yaml")
-    assert re.search(r'key += secret\("ENDPOINT_API_KEY"\)', ran.stdout)
-    assert re.search(r'MY_TOKEN += secret\("MY_TOKEN"\)', ran.stdout)
-    assert re.search(r'PLAIN += "ABC"', ran.stdout)
-    assert "UNIQUE_TOKEN" not in ran.stdout + ran.stderr
-    assert "a token is not copied: set ENDPOINT_API_KEY" in ran.stderr
-
-
-def test_shared_memory_is_what_the_launcher_gives(project: Project) -> None:
-    """Each container gets 100 GiB at most, servers too; what `extra_docker_args` say counts, in any of their units."""
-    local = "execution: {%s}\ntarget:"
-    for said, written in (
-        ("", "shm     = 100GiB  # a most"),
-        ("extra_docker_args: --shm-size 8g", "shm     = 8GiB\n"),
-        ("extra_docker_args: --shm-size=67108864", "shm     = 67108864B\n"),
-    ):
-        text = OF_ONE_TASK.format(task="simple_evals.mgsm", more="").replace("target:", local % said, 1)
-        project.write("c.yaml", text)
-        ran = project.run("import", "c.yaml", "-o", "Evalfile", "--replace")
-        assert written in (project.root / "Evalfile").read_text()
-        assert ran.stderr.count("--shm-size") == 0
-        project.run("-n")
-    project.write("c.yaml", text.replace("--shm-size=67108864", "--ipc=host"))
-    assert "how much shared memory a container may use: `shm`" in project.run("import", "c.yaml").stderr
-    project.write("c.yaml", SERVED.format(execution="local", keys="mounts: {deployment: {/a: /b}}", more=""))
-    written = project.run("import", "c.yaml").stdout
-    assert re.search(r"executor servers from box \{\n    mounts", written)
-    assert written.count("shm ") == 1
-    assert "shm " in project.run("import", "c.yaml", "--wheels").stdout.partition("executor servers {")[2]
-
-
 def test_a_null_parameter_is_noted(project: Project) -> None:
     """The launcher sends it; evalmake does not, and says so at its line, at any depth."""
     adapter = "adapter_config: {params_to_add: {x: null, y: {z: null, w: 1}}}"
@@ -406,29 +329,6 @@ def test_streams_are_asked_for_where_the_harness_can(project: Project, task: str
     (node,) = Workspace.open(project.root / "Evalfile").graph(()).nodes.values()
     run = json.loads(NemoHarness().command(node.evaluation).files["run_config.json"])
     assert run["target"]["api_endpoint"].get("stream") == (True if written else None)
-
-
-def test_notes_say_why(project: Project) -> None:
-    """Keys that something else decides, and keys for another place, each with its own line and reason."""
-    keys = "resource_shape: x"
-    more = ", multiple_instances: true, lepton_config: {resource_shape: gpu.2xh100, min_replicas: 2, envs: {A: b}}"
-    text = SERVED.format(execution="local", keys=keys, more=more)
-    text += "target: {api_endpoint: {api_key_name: K, type: chat, stream: true}}\n"
-    project.write("c.yaml", text)
-    ran = project.run("import", "c.yaml", "-o", "Evalfile")
-    for said in (
-        "execution.resource_shape: nothing reads it here: `resource_shape` belongs under `evaluation_tasks`",
-        "deployment.multiple_instances: the launcher no longer reads it: `execution.num_instances`",
-        "deployment.lepton_config: it is for `execution: lepton`",
-        "target.api_endpoint.api_key_name: the server is one that evalmake starts: it asks for no key",
-        "target.api_endpoint.type: the task decides it",
-        "target.api_endpoint.stream: the launcher does not read it here, but in `nemo_evaluator_config.target",
-    ):
-        assert said in ran.stderr, said
-    written = (project.root / "Evalfile").read_text()
-    assert "resources = { gpus = 8 }" in written
-    assert "replicas" not in written.partition("# From")[0]
-    assert "A = " not in written
 
 
 def test_the_older_name_of_a_flag_is_no_stranger(project: Project) -> None:
