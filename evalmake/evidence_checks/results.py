@@ -9,7 +9,7 @@ from pathlib import Path
 from evalmake import __version__
 from evalmake.evidence import layout
 from evalmake.evidence.writer import find_expiry
-from evalmake.evidence_checks.agreed_plan import check_agreed_executors
+from evalmake.evidence_checks.agreed_plan import check_agreed_graph
 from evalmake.evidence_checks.counts import check_counts
 from evalmake.evidence_checks.data import check_data
 from evalmake.evidence_checks.findings import Findings, count
@@ -74,7 +74,7 @@ def check_results(
     except EvalmakeError as error:
         first = error.diagnostics[0]
         findings.skip("plan", f"the Evalfile does not plan here: {first.message}", *first.help)
-        _skip_what_needs_a_plan(findings)
+        _skip_what_needs_a_plan(agreed, findings)
         return None
     except (KeyError, TypeError, OSError) as error:
         findings.fail("plan", f"the Evalfile has no such report: {error}")
@@ -83,7 +83,7 @@ def check_results(
     if wrong and (version := find_version(build)) != __version__:
         message = f"evalmake {version} planned it, and {__version__} plans otherwise"
         findings.skip("plan", message, *wrong, f"install evalmake {version} to compare plans")
-        _skip_what_needs_a_plan(findings)
+        _skip_what_needs_a_plan(agreed, findings)
         return None
     findings.judge("plan", wrong, f"planned again: {planned.plan}")
     if unread := list_unread_sources(planned.workspace):
@@ -92,7 +92,8 @@ def check_results(
         )
     nodes = {node.name: node for node in planned.nodes}
     if agreed is not None:
-        check_agreed_executors(agreed, planned.graph, planned.nodes, findings)
+        confidence = planned.workspace.project.settings.confidence
+        check_agreed_graph(agreed, planned.graph, planned.report.name, confidence, findings)
     check_data(planned.workspace, nodes, build, evaluations, rows, findings)
     with Store.open(scratch / "store", planned.workspace.evalfile_key) as store:
         fill_store(store, folder, evaluations, rows)
@@ -103,8 +104,9 @@ def check_results(
     return results
 
 
-def _skip_what_needs_a_plan(findings: Findings) -> None:
-    for subject, what in _NEED_A_PLAN.items():
+def _skip_what_needs_a_plan(agreed: SavedPlan | None, findings: Findings) -> None:
+    needy = {"agreement": "gates and the report are not compared with those that were agreed on"} if agreed else {}
+    for subject, what in {**needy, **_NEED_A_PLAN}.items():
         findings.skip(subject, f"{what}, as there is no plan here to do it by")
 
 

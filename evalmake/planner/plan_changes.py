@@ -14,7 +14,9 @@ from evalmake.planner.saved_plan import SavedPlan
 
 _SHOWN = 30
 _PACKAGE = re.compile(r"(^|\.)packages\[")
-_CELLS = {"names": "it shows other evaluations", "results": "an evaluation that it shows has changed"}
+RESULTS = "results"
+"""In the part of a report: what its evaluations are, which their own parts say, too."""
+CELLS = {"names": "it shows other evaluations", RESULTS: "an evaluation that it shows has changed"}
 
 
 def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
@@ -23,14 +25,14 @@ def check_saved_plan(plan: Plan, saved: SavedPlan) -> None:
     Where signatures were demanded, executors must be those that were signed, too. Else they may differ from machine to
     machine.
     """
-    changes = _fold(_find_changes(plan, saved))
+    changes = fold_changes(_find_changes(plan, saved))
     if changes or plan.digest != saved.digest:
         raise _make_moved_error(changes, saved)
 
 
 def check_saved_packages(graph: Graph, saved: SavedPlan) -> None:
     """Raise EvalmakeError for packages that the saved plan does not have: to install one is to run its code."""
-    changes = _fold(line for node in graph.nodes.values() for line in _find_package_changes(node, saved))
+    changes = fold_changes(line for node in graph.nodes.values() for line in _find_package_changes(node, saved))
     if changes:
         raise _make_moved_error(changes, saved)
 
@@ -61,7 +63,7 @@ def _make_moved_error(changes: Sequence[str], saved: SavedPlan) -> EvalmakeError
     )
 
 
-def _fold(changes: Iterable[str]) -> list[str]:
+def fold_changes(changes: Iterable[str]) -> list[str]:
     """The changes, of which one that many evaluations share is told once: `grid/1 and 11 more: limit: 10 -> 20`."""
     names: dict[str, list[str]] = {}
     for line in changes:
@@ -117,10 +119,10 @@ class _Comparison:
                 yield f"report {name} was not in the plan"
             elif self._parts is not None:
                 for path, change in self._compare(before[name], self._parts.reports[name]):
-                    if path not in _CELLS:
+                    if path not in CELLS:
                         yield f"report {name}: {path}: {change}"
                     elif also_results:
-                        yield f"report {name}: {_CELLS[path]}"
+                        yield f"report {name}: {CELLS[path]}"
 
     def _changes_of(self, name: str) -> list[str]:
         """What has moved in the parts of an evaluation."""

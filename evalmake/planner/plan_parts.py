@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evalmake.language.values import format_value
 from evalmake.planner.digest import Part, digest
 from evalmake.planner.execution_part import describe_execution, list_models
-from evalmake.planner.graph import Node, ReportNode
+from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.plan import Plan
 
 REQUIRES = "requires"
@@ -38,21 +38,27 @@ class PlanParts:
 
 def find_parts_of_plan(plan: Plan) -> PlanParts:
     """Collect the parts of a plan."""
+    return find_parts_of_graph(plan.graph, plan.decisions, plan.reports, plan.confidence)
+
+
+def find_parts_of_graph(
+    graph: Graph, evaluations: Iterable[str], reports: Iterable[str], confidence: float | None
+) -> PlanParts:
+    """Collect the parts of some evaluations and reports of a graph, by their names."""
     required: dict[tuple[Any, ...], Part] = {}
     executions: dict[tuple[Any, ...], Part] = {}
-    evaluations = {}
-    for name in plan.decisions:
-        node = plan.graph.nodes[name]
-        key = (node.demands, _confidence(node, plan.confidence), tuple(_list_gates(node)))
+    found = {}
+    for name in evaluations:
+        node = graph.nodes[name]
+        key = (node.demands, _confidence(node, confidence), tuple(_list_gates(node)))
         if key not in required:
-            required[key] = _requirements(node, plan.confidence)
+            required[key] = _requirements(node, confidence)
         where = (node.executor, node.services, node.evaluation.benchmark.name, list_models(node))
         if where not in executions:
-            executions[where] = describe_execution(plan.graph, node)
+            executions[where] = describe_execution(graph, node)
         own = {REQUIRES: required[key], EXECUTION: executions[where]}
-        evaluations[name] = {**dict(node.action.parts), **own}
-    reports = {name: _report(plan.graph.reports[name], plan.confidence) for name in plan.reports}
-    return PlanParts(evaluations, reports)
+        found[name] = {**dict(node.action.parts), **own}
+    return PlanParts(found, {name: _report(graph.reports[name], confidence) for name in reports})
 
 
 def _requirements(node: Node, default: float | None) -> Part:

@@ -41,7 +41,30 @@ def test_a_plan_that_was_agreed_on(made: Made, tmp_path: Path) -> None:
     other = bench.run("verify", "evidence", "--key", "audit.pub", "--plan", "plan.json")
     assert other.status == 2
     assert "grid/3 was agreed on, and is not in the evidence" in other.out
-    assert "grid/1: what ran is not what was agreed on" in other.out
+    assert "grid/1 and 1 more: params.temperature: 0.8 -> 0.7" in other.out
+
+
+def test_gates_and_the_report_are_as_agreed(made: Made, tmp_path: Path) -> None:
+    """A gate that was lowered after the run, or a report that leaves out texts, is not what was agreed on."""
+    bench = Bench(Path(shutil.copytree(made.bench.root, tmp_path / "copy")))
+    bench.edit("require accuracy >= 0.2", "require accuracy >= 0.3")
+    bench.edit('path   = "evidence"', 'path   = "elsewhere"')
+    assert bench.run("-n", "-o", "plan.json").status == 0
+    found = bench.run("verify", "evidence", "--key", "audit.pub", "--plan", "plan.json")
+    assert found.status == 2
+    assert "grid/1 and 1 more: require[0]: accuracy >= 0.3 -> accuracy >= 0.2" in found.out, found.text
+    assert "report evidence: path: elsewhere -> evidence" in found.out
+    assert "results" not in found.out.partition("FAILS      agreement")[2].partition("\n  holds")[0]
+
+
+def test_gates_that_cannot_be_compared_are_told(made: Made, evidence: Path, tmp_path: Path) -> None:
+    """Where the Evalfile of the evidence does not plan, nobody says that its gates are those that were agreed on."""
+    bench = Bench(Path(shutil.copytree(made.bench.root, tmp_path / "copy")))
+    assert bench.run("-n", "-o", "plan.json").status == 0
+    (evidence / "sources" / "Evalfile").write_text("model {")
+    sign_again(made, evidence)
+    found = bench.run("verify", str(evidence), "--key", "audit.pub", "--plan", "plan.json")
+    assert "unchecked  agreement   gates and the report are not compared" in found.out, found.text
 
 
 def test_executors_that_were_not_agreed_on_are_named(made: Made, tmp_path: Path) -> None:
