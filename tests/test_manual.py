@@ -42,6 +42,7 @@ TOPICS = [
     "secrets",
     "scores-and-intervals",
     "comparing",
+    "looking",
     "costs",
     "harnesses",
     "native",

@@ -9,9 +9,10 @@ from typing import Any
 from evalmake.exporters.interval_legend import AVERAGE, BASES, PAIRED, TESTS
 from evalmake.exporters.json import cell_to_json, result_to_json
 from evalmake.exporters.markdown import list_summary
-from evalmake.scoring.cost import format_cost, read_cost
+from evalmake.sample_filter.fields import FIELDS
+from evalmake.scoring.cost import add_costs, format_cost, read_cost
 from evalmake.scoring.numbers import count_decimals, format_estimate, format_number, format_percent
-from evalmake.scoring.result_set import GateResult, Result, ResultSet, TableCell
+from evalmake.scoring.result_set import GateResult, Result, ResultSet, TableCell, distinct_runs
 from evalmake.scoring.row_comparison import RowComparison
 from evalmake.scoring.row_pairs import ColumnComparison, RowPair, compare_row_pairs, find_leaders
 from evalmake.scoring.table_sections import TableSection
@@ -46,8 +47,10 @@ def make_page_data(results: ResultSet, means: Sequence[Mapping[str, Any]], left_
         "item_means": means,
         "gates": [_gate_to_json(gate) for gate in results.gates],
         "results": [_result_to_json(result, results, notes[result.name]) for result in results.results],
+        "cost_text": format_cost(add_costs(result.usage for result in distinct_runs(results.results))),
         "missing": [{"name": name, **_lack_to_json(results, name)} for name in results.missing],
         "left_out": left_out,
+        "fields": FIELDS,
         "terms": {"bases": BASES, "tests": TESTS, "paired": PAIRED, "average": AVERAGE},
     }
 

@@ -136,7 +136,7 @@ _PLUGINS: Mapping[str, Mapping[str, str]] = {
     ),
     "report": {
         **dict.fromkeys(("csv", "latex", "tex"), "`evalmake results --format {name}` prints the scores so"),
-        **dict.fromkeys(("html", "pdf"), "write markdown, of which other programs, such as pandoc, make {name}"),
+        "pdf": "write html, and print the page to a file",
         **dict.fromkeys(("table", "text", "txt", "md"), "write `format = markdown`"),
         **dict.fromkeys(("jsonl", "yaml"), "write `format = json`"),
     },

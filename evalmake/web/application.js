@@ -1,14 +1,18 @@
 // Shows the view that the address names, `#/samples?mode=failed`, and goes on to others.
 
-import { element, viewLink, visible } from "./elements.js";
+import { showCompare } from "./compare.js";
+import { showCost } from "./cost.js";
+import { element, visible } from "./elements.js";
 import { listenForKeys, listenForTips, openHelp } from "./keyboard.js";
 import { report } from "./report_data.js";
-import { loadSamples } from "./sample_data.js";
+import { addressOfCell, showProvenance } from "./provenance.js";
+import { loadSamples, loadStories } from "./sample_data.js";
 import { showSample } from "./sample_view.js";
 import { showSamples } from "./samples.js";
 import { showScores } from "./scores.js";
 
-const VIEWS = { "": "Scores", samples: "Samples" };
+const VIEWS = { "": "Scores", compare: "Compare", samples: "Samples", cost: "Cost", provenance: "Provenance" };
+const WITH_SAMPLES = ["compare", "samples", "sample", "cost"];
 let view, shown = "";
 
 function readAddress() {
@@ -34,22 +38,30 @@ function changeQuery(changes, isNew = true) {
 
 async function draw() {
   if (location.hash === shown) return;
-  shown = location.hash;
-  const { name, rest, query } = readAddress(), main = document.getElementById("main"), asked = shown;
-  const before = view?.name;
-  let found;
-  if (name === "samples" || name === "sample") {
-    if (before !== name) main.replaceChildren(element("p", { class: "small" }, "Reading samples…"));
-    const samples = await loadSamples();
-    if (shown !== asked) return;
-    found = name === "samples" ? showSamples(query, samples, changeQuery) : showOne(samples, rest);
-  } else found = showScores(query);
+  const asked = (shown = location.hash), { name, rest, query } = readAddress(), before = view?.name;
+  if (name === "cell") return location.replace(addressOfCell(decodeURIComponent(rest)));
+  const found = await makeView(name, rest, query, before !== name);
+  if (shown !== asked) return;
   view = { close: () => (location.hash = "#/"), ...found, name };
   const title = element("h2", { id: "view-title", tabindex: "-1" }, view.title);
-  main.replaceChildren(title, view.node);
+  document.getElementById("main").replaceChildren(title, view.node);
   drawLinks(name);
   if (before !== undefined && before !== name) (view.place ?? title).focus({ preventScroll: true });
-  if (query.has("find")) view.search?.();
+  if (query.has("find")) {
+    changeQuery({ find: null }, false);
+    view.search?.();
+  }
+}
+
+async function makeView(name, rest, query, isNew) {
+  if (name === "provenance") return showProvenance(await loadStories(), query, changeQuery);
+  if (!WITH_SAMPLES.includes(name)) return showScores(query);
+  if (isNew) document.getElementById("main").replaceChildren(element("p", { class: "small" }, "Reading samples…"));
+  const samples = await loadSamples();
+  if (name === "samples") return showSamples(query, samples, changeQuery);
+  if (name === "sample") return showOne(samples, rest);
+  if (name === "cost") return showCost(samples);
+  return showCompare(rest ? rest.split("/").map(decodeURIComponent) : [], query, samples, changeQuery);
 }
 
 function showOne(samples, address) {

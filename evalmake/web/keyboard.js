@@ -3,7 +3,7 @@
 import { element } from "./elements.js";
 
 const KEYS = [
-  ["j, k", "go on to the next sample or row, go back"],
+  ["j, k", "go on to the next sample, item or evaluation; go back"],
   ["/", "write a filter"],
   ["d", "show or hide the differences of two replies"],
   ["1 … 5", "Scores, Compare, Samples, Cost, Provenance"],

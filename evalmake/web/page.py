@@ -22,11 +22,24 @@ MODULES = (
     "numbers",
     "report_data",
     "sample_data",
+    "filter_parser",
+    "filter_patterns",
+    "filter_evaluation",
+    "sample_search",
     "interval_bars",
+    "heat_map",
     "scores",
+    "row_list",
+    "word_diff",
+    "two_replies",
+    "compare",
     "sample_view",
     "sample_list",
+    "sample_filter",
     "samples",
+    "histograms",
+    "cost",
+    "provenance",
     "keyboard",
     "application",
 )
@@ -59,10 +72,11 @@ def render_page(title: str, data: Mapping[str, object], blocks: Mapping[str, Seq
 @cache
 def join_script() -> str:
     """All modules, each a function that returns what it exports, so that no name of one meets that of another."""
-    return '"use strict";\n' + "".join(map(_wrap_module, MODULES))
+    return '"use strict";\n' + "".join(map(wrap_module, MODULES))
 
 
-def _wrap_module(name: str) -> str:
+def wrap_module(name: str) -> str:
+    """A module as a function that returns what it exports, and is called."""
     source = read_source(f"{name}.js")
     exported = ", ".join(found[2] for found in _EXPORT.finditer(source))
     body = _EXPORT.sub(r"\1 \2", _IMPORT.sub(r"const \1 = \2_module;", source))

@@ -15,14 +15,16 @@ export const ERROR = 16;
 
 const decoded = new Map();
 
-/** The object in a compressed block; the blocks that were used last are kept. */
+/** The object in a compressed block; the blocks that were decoded last are kept. */
 function decodeBlock(id) {
   let found = decoded.get(id);
-  if (found) decoded.delete(id);
-  else found = inflate(document.getElementById(id).textContent);
-  decoded.set(id, found);
-  if (decoded.size > KEPT_BLOCKS) decoded.delete(decoded.keys().next().value);
-  return found;
+  if (!found) {
+    found = { promise: inflate(document.getElementById(id).textContent) };
+    found.promise.then((value) => (found.value = value));
+    decoded.set(id, found);
+    if (decoded.size > KEPT_BLOCKS) decoded.delete(decoded.keys().next().value);
+  }
+  return found.promise;
 }
 
 async function inflate(base64) {
@@ -104,16 +106,36 @@ export class Samples {
   readQuestion(sample) {
     return readFrom("question", this.questionStarts, this.question[sample]);
   }
+
+  /** The same where it is decoded already; else undefined. */
+  peekReply(sample) {
+    return peekAt("reply", this.replyStarts, sample);
+  }
+
+  peekQuestion(sample) {
+    return peekAt("question", this.questionStarts, this.question[sample]);
+  }
 }
 
 async function readFrom(kind, starts, number) {
+  const place = findBlock(starts, number);
+  return (await decodeBlock(`${kind}-${place}`))[number - starts[place]];
+}
+
+function peekAt(kind, starts, number) {
+  const place = findBlock(starts, number);
+  return decoded.get(`${kind}-${place}`)?.value?.[number - starts[place]];
+}
+
+/** The block that holds an object, by its number. */
+function findBlock(starts, number) {
   let low = 0, high = starts.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (starts[middle] <= number) low = middle;
     else high = middle - 1;
   }
-  return (await decodeBlock(`${kind}-${low}`))[number - starts[low]];
+  return low;
 }
 
 let loading;

@@ -4,6 +4,7 @@ import { element } from "./elements.js";
 import { formatCount } from "./numbers.js";
 import { columns, report, rows } from "./report_data.js";
 import { explainNoTexts, FAILED, TRUNCATED, UNSCORED } from "./sample_data.js";
+import { SampleFilter } from "./sample_filter.js";
 import { SampleList } from "./sample_list.js";
 import { showSample } from "./sample_view.js";
 
@@ -36,31 +37,45 @@ function findDifferent() {
 export function showSamples(query, samples, go) {
   const mode = MODES[query.get("mode")] ? query.get("mode") : "all";
   const inPlace = choosePlace(samples, query);
-  const counts = Object.fromEntries(Object.entries(MODES).map(([name, [, holds]]) => [name, inPlace.filter((one) => holds(samples, one)).length]));
-  const buttons = Object.entries(MODES).map(([name, [label]]) =>
-    element("button", { type: "button", "aria-pressed": name === mode ? "true" : "false", onclick: () => go({ mode: name === "all" ? null : name, sample: null }) }, `${label} `, element("span", { class: "small" }, formatCount(counts[name]))),
-  );
+  const chosen = inPlace.filter((one) => MODES[mode][1](samples, one));
   const side = element("section", { class: "side", "aria-label": "Sample" });
   const list = new SampleList(samples, (sample) => go({ sample: samples.addressOf(sample) }, false));
-  const open = (sample) => side.replaceChildren(...(sample >= 0 ? [showSample(samples, sample)] : [element("p", { class: "small" }, "Choose a sample: j and k go on and back.")]));
+  const open = (sample) => side.replaceChildren(sample >= 0 ? showSample(samples, sample) : element("p", { class: "small" }, "Choose a sample: j and k go on and back."));
   const at = query.has("sample") ? samples.find(query.get("sample")) : -1;
-  const chosen = inPlace.filter((one) => MODES[mode][1](samples, one));
+  const filter = new SampleFilter(query.get("where") ?? "", samples, (text) => go({ where: text || null }, false));
+  const apply = (mark) => filter.apply(chosen, (found, note) => list.list(found, mark, note));
   const node = element(
     "div",
     {},
-    element("div", { class: "tools" }, element("div", { class: "modes", role: "group", "aria-label": "Which samples" }, buttons), drawPlaces(query, go)),
+    element("div", { class: "tools" }, drawModes(samples, inPlace, mode, go), drawPlaces(query, go)),
+    filter.node,
     samples.hasTexts ? null : element("p", { class: "note" }, explainNoTexts()),
     element("div", { class: "split" }, list.node, side),
   );
-  list.show(chosen, at);
+  apply(at);
   open(at);
   return {
     title: "Samples",
     node,
     move: (step) => list.move(step),
-    update: (changed) => open(changed.has("sample") ? samples.find(changed.get("sample")) : -1),
+    search: () => filter.focus(),
+    close: () => (query.has("sample") || side.querySelector("article") ? go({ sample: null }, false) : (location.hash = "#/")),
+    update: (changed) => {
+      const sample = changed.has("sample") ? samples.find(changed.get("sample")) : -1;
+      if (filter.isChanged(changed.get("where") ?? "")) apply(sample);
+      else open(sample);
+    },
     place: list.body,
   };
+}
+
+function drawModes(samples, inPlace, mode, go) {
+  const buttons = Object.entries(MODES).map(([name, [label, holds]]) => {
+    const count = inPlace.reduce((sum, one) => sum + (holds(samples, one) ? 1 : 0), 0);
+    const press = () => go({ mode: name === "all" ? null : name, sample: null });
+    return element("button", { type: "button", "aria-pressed": String(name === mode), onclick: press }, `${label} `, element("span", { class: "small" }, formatCount(count)));
+  });
+  return element("div", { class: "modes", role: "group", "aria-label": "Which samples" }, buttons);
 }
 
 /** The samples of the row and column that the address names. */

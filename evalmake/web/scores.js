@@ -1,6 +1,7 @@
 // Scores: each row's estimates with their intervals, and gates with what decided them.
 
 import { element, encodePart, folded, textBlock, viewLink, visible } from "./elements.js";
+import { drawHeatMap } from "./heat_map.js";
 import { drawInterval, makeAxis } from "./interval_bars.js";
 import { countOf } from "./numbers.js";
 import { cellOf, report } from "./report_data.js";
@@ -10,6 +11,7 @@ const MARKS = { met: "✓", "not met": "✗", "not judged": "?" };
 /** The view. */
 export function showScores(query) {
   const parts = [
+    drawForms(query),
     ...report.sections.map((section) => drawSection(section, query)),
     report.sections.length ? null : element("p", {}, "No evaluation has a result yet."),
     drawGates(),
@@ -21,7 +23,15 @@ export function showScores(query) {
   return { title: "Scores", node: element("div", {}, parts) };
 }
 
+/** Which drawing of the same data is shown. */
+function drawForms(query) {
+  const isHeat = query.get("as") === "heat-map";
+  const link = (address, label, isCurrent) => element("a", { href: address, class: "form", "aria-current": isCurrent ? "true" : null }, label);
+  return element("p", { class: "forms" }, link("#/", "Intervals", !isHeat), link("#/?as=heat-map", "Heat map", isHeat), isHeat ? element("span", { class: "small" }, "The more colour, the higher, within a column. Small squares are seeds.") : null);
+}
+
 function drawSection(section, query) {
+  if (query.get("as") === "heat-map") return drawFrame(section, drawHeatMap(section, describeCell));
   const names = [...section.columns, ...section.groups];
   const axes = new Map(names.map((name) => [name, makeColumnAxis(section.rows, name)]));
   const ordered = sortRows(section.rows, query.get("by"));
@@ -30,6 +40,10 @@ function drawSection(section, query) {
     element("tr", {}, element("th", { scope: "row", dir: "auto" }, visible(row)), names.map((name) => drawCell(cellOf(row, name), axes.get(name)))),
   );
   const table = element("table", { class: "scores" }, element("caption", { class: "off-screen" }, section.title || "Scores"), element("thead", {}, head), element("tbody", {}, body));
+  return drawFrame(section, table);
+}
+
+function drawFrame(section, table) {
   return [
     section.title ? element("h3", { dir: "auto" }, visible(section.title)) : null,
     element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": section.title || "Scores" }, table),
@@ -84,7 +98,7 @@ function drawCell(cell, axis) {
 }
 
 /** All that is to be known of an estimate, in words. */
-export function describeCell(cell) {
+function describeCell(cell) {
   const lines = [
     `${cell.row}, ${cell.column}`,
     `${cell.metric} ${cell.value}${cell.interval ? ` ${cell.interval} at ${cell.confidence_text} confidence` : ""}`,

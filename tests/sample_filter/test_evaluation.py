@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,3 +70,12 @@ def test_odd_values_are_compared_with_anything(value: object) -> None:
                 continue
             assert holds(f"target {operator} {right}", sample) in (True, False)
     assert holds('target matches "." or lower(target) or len(target) > 3', sample) in (True, False)
+
+
+EXAMPLES = json.loads((Path(__file__).parent / "examples.json").read_text())
+
+
+@pytest.mark.parametrize(("expression", "expected"), EXAMPLES["examples"])
+def test_examples_that_every_implementation_runs(expression: str, expected: bool) -> None:
+    """The examples hold that the script of pages runs, too (tests/web/test_filter.py)."""
+    assert holds(expression, EXAMPLES["sample"]) is expected
