@@ -50,7 +50,7 @@ class MarkdownExporter:
         if table.cells:
             blocks += [render_score_table(results, table)]
             blocks += [] if results.is_by_metric else [_render_metrics(results.results)]
-            blocks += [notes] if (notes := render_score_notes(table)) else []
+            blocks += [notes] if (notes := render_score_notes(results, table)) else []
         blocks += _render_section(f"Compared with {escape(results.compare)}", _render_comparisons(results))
         blocks += _render_section("Gates", "\n".join(map(render_gate, results.gates)))
         blocks += _render_section("Other metrics", _render_other_metrics(results, table))
@@ -137,8 +137,11 @@ def _render_average(average: SeedAverage, confidence: float, results: ResultSet)
     return f"{average} at {format_percent(confidence)}" if own else str(average)
 
 
-def render_score_notes(table: ScoreTable) -> str:
-    """What a reader of a headline score must know of it, and why a row has no average."""
+def render_score_notes(results: ResultSet, table: ScoreTable) -> str:
+    """What a reader of a headline score must know of it, and why a row has no average.
+
+    Metrics and tags divide one result into several cells, of which the same is said once.
+    """
     told = [
         (cell, "; ".join(note.text for note in cell.average.notes))
         for cell in (*table.cells.values(), *table.averages.values())
@@ -148,9 +151,23 @@ def render_score_notes(table: ScoreTable) -> str:
         for cell in table.averages.values()
         if cell.average.lack
     ]
-    return "\n".join(
-        f"- `{cell.row}`, {escape(cell.column)}: {escape(text)}." for cell, text in (*told, *lacks) if text
-    )
+    places: dict[tuple[str, int], list[TableCell]] = {}
+    divided = results.is_tagged or results.is_by_metric
+    for number, (cell, text) in enumerate((*told, *lacks)):
+        if text:
+            places.setdefault((text, 0 if divided else number), []).append(cell)
+    return "\n".join(f"- {_name_cells(cells)}: {escape(text)}." for (text, _), cells in places.items())
+
+
+def _name_cells(cells: Sequence[TableCell]) -> str:
+    """Cells by their rows and columns: "`a`, `b`, accuracy" are those of two rows."""
+    columns: dict[str, list[str]] = {}
+    for cell in cells:
+        columns.setdefault(cell.row, []).append(escape(cell.column))
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for row, several in columns.items():
+        rows.setdefault(tuple(several), []).append(f"`{row}`")
+    return "; ".join(", ".join((*named, *several)) for several, named in rows.items())
 
 
 def _render_metrics(results: Sequence[Result]) -> str:

@@ -49,7 +49,8 @@ class Selection:
 
     def __str__(self) -> str:
         more = [f"{name} {value}" for name, value in (("config", self.config), ("split", self.split)) if value]
-        return f"{self.repository}@{self.commit[:12]}" + (f" ({', '.join(more)})" if more else "")
+        revision = f"@{self.commit[:12]}" if self.commit else ""
+        return f"{self.repository}{revision}" + (f" ({', '.join(more)})" if more else "")
 
 
 def _tell_sum(tell: Callable[[int, int], None], before: int, total: int, size: int) -> None:

@@ -214,7 +214,10 @@ class HasShareMetrics(Protocol):
     """A harness that knows which of its metrics lie between 0 and 1, so that `accuracy >= 70` is an error."""
 
     def share_metrics(self, benchmark: Declaration, /) -> Collection[str]:
-        """The names of such metrics of a benchmark, without a filter's name behind a dot."""
+        """The names of such metrics of a benchmark, without a filter's name behind a dot.
+
+        `headline` among them says that the headline metric is one, where the benchmark names no other.
+        """
 
 
 _SEED_STEP = 15_485_863

@@ -9,7 +9,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import ChecksEvaluation, HasShareMetrics
 from evalmake.preflight.context import GraphContext, distinct_cells
 from evalmake.project.matrix import Evaluation
-from evalmake.project.requirements import Gate
+from evalmake.project.requirements import HEADLINE, Gate
 from evalmake.scoring.gates import Requirement, describe_bound
 from evalmake.scoring.group_average import describe_unlike_kinds
 from evalmake.scoring.headline import MetricKind, matches_metric
@@ -76,11 +76,13 @@ def _is_headline(metric: str, headline: str | None) -> bool:
 
 def _check_bounds(cell: Evaluation, shares: Collection[str], diagnostics: Diagnostics) -> None:
     """A share is at most 1: a bound of 70 means percent."""
+    block = cell.benchmark.block
     for gate in cell.gates:
-        if gate.word or (cell.benchmark.block.scale and _is_headline(gate.metric, cell.benchmark.block.metric)):
+        metric = (block.metric or HEADLINE) if gate.word else gate.metric
+        if block.scale and (gate.word or _is_headline(metric, block.metric)):
             continue
         word = "by" if gate.than else gate.op
-        if gate.bound > 1 and re.split(r"[.,]", gate.metric)[0] in shares:
+        if gate.bound > 1 and re.split(r"[.,]", metric)[0] in shares:
             diagnostics.error(
                 "bad-value",
                 f"`{gate.metric}` is a share from 0 to 1, but {format_given(gate.bound)} is greater",

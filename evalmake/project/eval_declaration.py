@@ -92,7 +92,8 @@ def _suggest_axis(key: str, inheritance: Inheritance) -> list[str]:
         extra: Any = Benchmark.model_fields[key].json_schema_extra if key in Benchmark.model_fields else None
         if key == "harness" or (extra is not None and not extra["identity"]):
             return [f"`{key}` is a key of the benchmark"]
-        return [f"`{key}` is a key of the benchmark; an eval has it as an axis: `{key} in [...]`"]
+        whose = "a benchmark whose harness takes it" if key in ("task", "fewshot") else "the benchmark"
+        return [f"`{key}` is a key of {whose}; an eval has it as an axis: `{key} in [...]`"]
     return []
 
 

@@ -93,7 +93,7 @@ def render_summary(diagnostics: Sequence[Diagnostic], results: ResultSet | None)
     table = results.table() if results else None
     if results and table and table.cells:
         parts += [render_score_table(results, table)]
-        parts += [notes] if (notes := render_score_notes(table)) else []
+        parts += [notes] if (notes := render_score_notes(results, table)) else []
     if results and results.gates:
         parts += ["### Gates", "\n".join(map(render_gate, results.gates))]
     return clean("\n\n".join(parts) + "\n\n")

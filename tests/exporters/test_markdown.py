@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from evalmake.exporters.markdown import MarkdownExporter
 from evalmake.project.column_groups import ColumnGroup
 from evalmake.scoring.result_set import ResultSet
+from tests.exporters.conftest import binary, run
 from tests.support.projects import check_golden
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -92,3 +93,17 @@ def test_a_comparison_says_what_else_differs_and_both_p_values(compared: ResultS
     text = path.read_text("utf-8")
     assert "these differ: limit 10 against 30." in text
     assert "alone it would be significant, p = 0.0310; among 2 comparisons it is not, p (Holm) = 0.0620." in text
+
+
+def test_what_holds_of_several_metrics_is_said_once(tmp_path: Path) -> None:
+    """A note of a result is one line for all of its metrics; in a table of headlines, each cell has its own."""
+    scores = (binary("number", 3, 4), binary("contains", 2, 4))
+    several = [replace(run(model, "b", 1, *scores), usage={"replies": 4, "replies_empty": 1}) for model in ("m", "n")]
+    results = ResultSet("r", tuple(several), (), (), "sha256:0", column="metric")
+    path = tmp_path / "r.md"
+    MarkdownExporter().export(results, path)
+    told = [line for line in path.read_text("utf-8").splitlines() if line.startswith("- `")]
+    assert told == ["- `m`, `n`, number, contains: as reported by lm-eval; 1 of 4 replies empty."]
+    MarkdownExporter().export(replace(results, column="benchmark"), path)
+    told = [line for line in path.read_text("utf-8").splitlines() if line.startswith("- `")]
+    assert told == ["- `m`, b: as reported by lm-eval; 1 of 4 replies empty.", "- `n`, b: 1 of 4 replies is empty."]

@@ -180,7 +180,7 @@ def _find_missing_keys(block: Any, settings: Any) -> Iterator[tuple[str, str, st
         yield "checks of the type `judge` need `judge`", "checks", _REQUIRED_KEYS["judge"][1]
     if has_kind(settings.checks, "similar") and settings.embedder is None:
         yield "checks of the type `similar` need `embedder`", "checks", _ADD_EMBEDDER
-    if block.fewshot and settings.examples is None:
+    if block.fewshot and settings.examples is None and settings.messages is None:
         yield (
             f"`fewshot = {block.fewshot}` needs `examples`",
             "fewshot",
@@ -210,6 +210,8 @@ def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
             if (mistake := find_template_mistake(text)) is not None:
                 yield BadValue(key, *mistake)
     yield from _find_conversation_mistakes(settings)
+    if block.fewshot and settings.messages is not None and settings.examples is None:
+        yield BadValue("fewshot", f"it cannot stand beside `messages`: {CONFLICTS['examples']}", "leave it out")
     for key in ("pattern", "extract"):
         try:
             re.compile(getattr(settings, key) or "")

@@ -36,6 +36,7 @@ from evalmake.project.key_types import (
     to_word,
 )
 from evalmake.project.matrix import Evaluation
+from evalmake.project.requirements import HEADLINE
 
 if TYPE_CHECKING:
     from evalmake.harnesses.native.expected_samples import Asked
@@ -260,8 +261,11 @@ class NativeHarness:
         scorer = benchmark.settings.scorer or ""
         checked = () if benchmark.settings.checks is None else (PASSED,)
         if isinstance(scorer, tuple):
-            return (*checked, *(name for name in scorer if name not in ("python", "judge")))
-        return checked if scorer in ("python", "judge") or is_template(scorer) else (*checked, "accuracy", "f1")
+            first = () if scorer[:1] in ((), ("python",), ("judge",)) else (HEADLINE,)
+            return (*first, *checked, *(name for name in scorer if name not in ("python", "judge")))
+        if scorer in ("python", "judge") or is_template(scorer):
+            return checked
+        return (HEADLINE, *checked, "accuracy", "f1")
 
     @staticmethod
     def judge_parameters(benchmark: Declaration, judge: Declaration) -> dict[str, Any]:

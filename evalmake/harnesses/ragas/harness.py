@@ -20,6 +20,7 @@ from evalmake.project.adapter import merge_adapters
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Parameters, define_key
 from evalmake.project.matrix import Evaluation
+from evalmake.project.requirements import HEADLINE as THE_HEADLINE
 
 _JOB = "evalmake.harnesses.ragas.job"
 _QUIET = {"RAGAS_DO_NOT_TRACK": "true", "LANGSMITH_TRACING": "false", "LANGCHAIN_TRACING_V2": "false"}
@@ -47,7 +48,7 @@ class RagasHarness:
     @staticmethod
     def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
         """All of them."""
-        return tuple({task.metric for task in TASKS.values()})
+        return (THE_HEADLINE, *{task.metric for task in TASKS.values()})
 
     def command(self, evaluation: Evaluation) -> Command:
         """Build the job's command; the rows are below `data/`."""
