@@ -56,15 +56,46 @@ EVALMAKE_PORT=FREE python3 FOLDER/grader.py &
 until python3 -c 'import socket; socket.create_connection(("127.0.0.1", FREE))'; do sleep 0.1; done
 exec python3 FOLDER/server.py
 """
+RUN_APART = """\
+if [ "$EVALMAKE_NODE" = 1 ]; then
+    echo 127.0.0.1 > judge
+    EVALMAKE_PORT=JUDGE exec python3 FOLDER/grader.py
+fi
+until [ -s judge ]; do sleep 0.1; done
+python3 FOLDER/forward.py FREE "$(cat judge)" JUDGE &
+until python3 -c 'import socket; socket.create_connection(("127.0.0.1", FREE))'; do sleep 0.1; done
+exec python3 FOLDER/server.py
+"""
+"""On the second node the judge, on the first the model, and a port that leads to the judge."""
+FORWARD = """\
+import asyncio, sys
+
+async def copy(source, target):
+    while data := await source.read(65536):
+        target.write(data)
+        await target.drain()
+    target.close()
+
+async def accept(reader, writer):
+    there = await asyncio.open_connection(sys.argv[2], int(sys.argv[3]))
+    await asyncio.gather(copy(reader, there[1]), copy(there[0], writer))
+
+async def main():
+    async with await asyncio.start_server(accept, "127.0.0.1", int(sys.argv[1])) as server:
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
 
 
-def write(work: Clustered, run: str, grader: str) -> None:
+def write(work: Clustered, run: str, grader: str, more: str = "") -> None:
     """Write an Evalfile whose model and judge are small programs on the nodes."""
     work.root.chmod(0o755)
     (work.root / "server.py").write_text(chat_server(ADDS_NUMBERS))
     (work.root / "grader.py").write_text(chat_server(GRADES))
+    (work.root / "forward.py").write_text(FORWARD)
     work.sums(4)
-    text = work.executor("colocate = true") + SERVED.replace("RUN", run.strip()) + grader + GRADED
+    text = work.executor(f"colocate = true\n    {more}") + SERVED.replace("RUN", run.strip()) + grader + GRADED
     work.evalfile(text.replace("FOLDER", str(work.root)))
 
 
@@ -93,6 +124,18 @@ def test_judge_in_the_allocation_of_the_model(near: Clustered) -> None:
     """A judge that the model's server brings along is asked on the node, with one job for all."""
     port = str(free_port())
     write(near, RUN_BOTH.replace("FREE", port), BESIDE.replace("FREE", port))
+    ended = near.run()
+    assert ended.status == 0, ended.text
+    assert near.sbatches() == 1
+    assert_both_were_asked(near)
+    near.clean()
+
+
+def test_judge_on_a_node_of_its_own_in_the_allocation(near: Clustered) -> None:
+    """Of two nodes one has the judge; evaluations beside the model ask it through a port, with one job for all."""
+    free, judge = str(free_port()), str(free_port())
+    run = RUN_APART.replace("FREE", free).replace("JUDGE", judge)
+    write(near, run, BESIDE.replace("FREE", free), "nodes = 2")
     ended = near.run()
     assert ended.status == 0, ended.text
     assert near.sbatches() == 1
