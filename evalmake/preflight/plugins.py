@@ -6,6 +6,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.source import Span
 from evalmake.planner.placement import has_own_python
 from evalmake.preflight.context import BuildContext, first_of_each
+from evalmake.run.environments.task_names import find_unknown_tasks
 
 
 def check_plugins(context: BuildContext, diagnostics: Diagnostics) -> None:
@@ -37,6 +38,12 @@ def check_harness_programs(context: BuildContext, diagnostics: Diagnostics) -> N
         missing = context.environments.missing_program(benchmark, harness)
         if missing is not None:
             diagnostics.append(missing)
+
+
+def check_listed_tasks(context: BuildContext, diagnostics: Diagnostics) -> None:
+    """A benchmark's task is one of its program, where an earlier build has listed those."""
+    benchmarks = first_of_each([node.evaluation.benchmark for node in context.nodes], lambda one: one.name)
+    find_unknown_tasks(benchmarks, context.plugins, context.environments, diagnostics, only_listed=True)
 
 
 def _report(needs: str, kind: str, name: str, span: Span, diagnostics: Diagnostics) -> None:

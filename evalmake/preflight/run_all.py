@@ -29,7 +29,7 @@ from evalmake.preflight.interceptors import check_interceptors
 from evalmake.preflight.parameter_names import check_parameter_names, note_unknown_parameters
 from evalmake.preflight.parameter_values import check_parameter_values
 from evalmake.preflight.pins import check_locked_inputs
-from evalmake.preflight.plugins import check_harness_programs, check_plugins
+from evalmake.preflight.plugins import check_harness_programs, check_listed_tasks, check_plugins
 from evalmake.preflight.ports import check_ports
 from evalmake.preflight.reports import (
     check_report_baselines,
@@ -72,6 +72,7 @@ BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_signing_keys,  # what signs reports are keys
     check_plugins,  # harnesses, engines and executors work in this installation
     check_harness_programs,  # the programs of harnesses are installed
+    check_listed_tasks,  # and have the tasks, where that is known
     check_server_programs,  # the programs of engines are installed
     check_weights,  # weights on this host exist
     check_certificates,  # certificates of endpoints can be read

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError
 from evalmake.pins.lock import Lock
 from evalmake.plugin_api.harness import Program
 from evalmake.run.environments.environments import FOLDER_VARIABLE, Environments
-from evalmake.run.environments.task_names import check_task_names
+from evalmake.run.environments.task_names import check_task_names, find_unknown_tasks
 from evalmake.workspace import Workspace
 
 EVALFILE = """
@@ -44,7 +44,7 @@ def environments_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
 
 
-def check(folder: Path, task: str, files: str = "") -> str:
+def check(folder: Path, task: str, files: str = "", only_listed: bool = False) -> str:
     """The message about a benchmark's task; empty if there is none."""
     (folder / "task.yaml").write_text("task: own\n")
     (folder / "Evalfile").write_text(EVALFILE.replace("TASK", task).replace("FILES", files))
@@ -56,7 +56,12 @@ def check(folder: Path, task: str, files: str = "") -> str:
     environment.python.write_text(f'#!/bin/sh\ncd "{folder}"\nexec python3 "$@"\n')
     environment.python.chmod(0o755)
     try:
-        check_task_names([benchmark], Plugins(), environments)
+        if only_listed:
+            found = Diagnostics()
+            find_unknown_tasks([benchmark], Plugins(), environments, found, only_listed=True)
+            found.check()
+        else:
+            check_task_names([benchmark], Plugins(), environments)
     except EvalmakeError as error:
         (told,) = error.diagnostics
         assert told.span is not None
@@ -75,6 +80,14 @@ def test_tasks_are_listed_once(tmp_path: Path) -> None:
     for task in ("gsm8k", "mmlu", "mml"):
         check(tmp_path, task)
     assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_a_dry_run_knows_tasks_that_were_listed(tmp_path: Path) -> None:
+    """It starts no program: before a build has listed the tasks, any name may be right."""
+    assert check(tmp_path, "gsm8", only_listed=True) == ""
+    assert not (tmp_path / "runs").exists()
+    check(tmp_path, "gsm8k")
+    assert "did you mean `gsm8k`" in check(tmp_path, "gsm8", only_listed=True)
 
 
 def test_what_may_be_defined_elsewhere_is_not_checked(tmp_path: Path) -> None:

@@ -19,11 +19,24 @@ _TIMEOUT = 300  # seconds; lm-eval takes ten to read its 14 000 tasks, and a mac
 
 
 def check_task_names(benchmarks: Iterable[Declaration], plugins: PluginRegistry, environments: Environments) -> None:
-    """EvalmakeError if the program in a benchmark's environment has no task of that name.
+    """EvalmakeError if the program in a benchmark's environment has no task of that name."""
+    found = Diagnostics()
+    find_unknown_tasks(benchmarks, plugins, environments, found)
+    found.check()
+
+
+def find_unknown_tasks(
+    benchmarks: Iterable[Declaration],
+    plugins: PluginRegistry,
+    environments: Environments,
+    found: Diagnostics,
+    only_listed: bool = False,
+) -> None:
+    """Add an error for each task that the program in the benchmark's environment does not have.
 
     A benchmark with `files` may define its task in them, and a pattern may stand for several tasks: neither is checked.
+    With `only_listed`, no program is started: environments count whose tasks were listed before.
     """
-    found = Diagnostics()
     for benchmark in benchmarks:
         if benchmark.kind != "benchmark" or benchmark.block.files or "*" in (benchmark.block.task or "*"):
             continue
@@ -31,7 +44,7 @@ def check_task_names(benchmarks: Iterable[Declaration], plugins: PluginRegistry,
         program = harness.program if isinstance(harness, HasProgram) else None
         if program is None or not program.list_tasks or environment is None:
             continue
-        names = read_task_names(environment, program.list_tasks)
+        names = read_task_names(environment, "" if only_listed else program.list_tasks)
         if names and benchmark.block.task not in names:
             meant = closest_name(benchmark.block.task, names)
             found.error(
@@ -41,11 +54,10 @@ def check_task_names(benchmarks: Iterable[Declaration], plugins: PluginRegistry,
                 about=f"benchmark {benchmark.name}",
                 help=[f"did you mean `{meant}`?"] if meant else ["a task of your own needs its file in `files`"],
             )
-    found.check()
 
 
 def read_task_names(environment: Environment, program: str) -> frozenset[str]:
-    """The names that a Python program prints in an environment, a line each; empty if it fails.
+    """The names that a Python program prints in an environment, a line each; empty if it fails, or is empty.
 
     They are kept in the environment's folder, which is removed when the environment changes.
     """
@@ -54,7 +66,7 @@ def read_task_names(environment: Environment, program: str) -> frozenset[str]:
         known = unseal(path.name, path.read_bytes()) or b""
     except OSError:
         known = b""
-    text = known.decode() or _run_program(environment.python, program)
+    text = known.decode() or (_run_program(environment.python, program) if program else "")
     if text and not known:
         write_atomic(path, seal(path.name, text.encode()))
     return frozenset(text.splitlines())

@@ -110,7 +110,9 @@ def entry_of(
     ordered = tuple(word for word in REQUIRES if word in needs)
     own = {key: words[key] for key in ("adapter", "judge_name") if key in words}
     own |= {"azure_judge": True} if words.get("azure_judge") and "judge" in needs else {}
-    keys = keys_of(task, harness) | own | headline_of(task, headlines)
+    headline = headline_of(task, headlines)
+    keys = keys_of(task, harness) | own | headline
+    hint = hint or ("" if headline else words.get("no_headline", ""))
     lacks = tuple(words.get("lacks", ("judge",) if words.get("azure_judge") and "judge" not in needs else ()))
     asks = tuple(family.get("asks", ()))
     return Entry(name, family["about"], hint, ordered, tuple(variables), keys, lacks, asks)
