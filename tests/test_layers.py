@@ -21,6 +21,7 @@ LAYERS = (
         "file_modes",
         "seal",
         "language",
+        "lazy_pattern",
         "fastpath",
         "interrupts",
         "standard_streams",

@@ -12,25 +12,32 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from evalmake.lazy_pattern import compile_on_use
+
 _LONGEST = 2000  # characters of a text that are looked at
-_EXCEPTION = re.compile(r"(?<![\w.])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Timeout|Exit))(?=:|\s|$)")
-_FRAME = re.compile(r'File "([^"\n]{1,500})", line (\d{1,9}), in (<?[\w.]{1,100}>?)')
-_BRACES = re.compile(r"(\{.*\})", re.DOTALL)
-_QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”|‘[^’]*’")
+_EXCEPTION = compile_on_use(
+    r"(?<![\w.])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Timeout|Exit))(?=:|\s|$)"
+)
+_FRAME = compile_on_use(r'File "([^"\n]{1,500})", line (\d{1,9}), in (<?[\w.]{1,100}>?)')
+_BRACES = compile_on_use(r"(\{.*\})", re.DOTALL)
+_QUOTED = compile_on_use(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”|‘[^’]*’")
 _STEPS = (
-    (re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s'\"<>)\]}]+", re.IGNORECASE), "<url>"),
-    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
+    (compile_on_use(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s'\"<>)\]}]+", re.IGNORECASE), "<url>"),
+    (compile_on_use(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
     (
-        re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b|\[[0-9a-f:.]*:[0-9a-f:.]*\](?::\d{1,5})?", re.I),
+        compile_on_use(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b|\[[0-9a-f:.]*:[0-9a-f:.]*\](?::\d{1,5})?", re.I),
         "<address>",
     ),
-    (re.compile(r"\b(?:(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}|localhost):\d{1,5}\b", re.IGNORECASE), "<address>"),
-    (re.compile(r"(?<![\w<])(?:~|\.{1,2})?/[\w.+@%=-]+(?:/[\w.+@%=-]*)*|\b[\w.+@%-]+(?:/[\w.+@%=-]+)+"), "<path>"),
-    (re.compile(r"\b0x[0-9a-f]+\b|\b(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"\b(?=[A-Za-z_-]{0,40}\d)(?=[\d_-]{0,40}[A-Za-z])[\w-]{10,}\b"), "<id>"),
+    (
+        compile_on_use(r"\b(?:(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}|localhost):\d{1,5}\b", re.IGNORECASE),
+        "<address>",
+    ),
+    (compile_on_use(r"(?<![\w<])(?:~|\.{1,2})?/[\w.+@%=-]+(?:/[\w.+@%=-]*)*|\b[\w.+@%-]+(?:/[\w.+@%=-]+)+"), "<path>"),
+    (compile_on_use(r"\b0x[0-9a-f]+\b|\b(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}\b", re.IGNORECASE), "<id>"),
+    (compile_on_use(r"\b(?=[A-Za-z_-]{0,40}\d)(?=[\d_-]{0,40}[A-Za-z])[\w-]{10,}\b"), "<id>"),
 )
 """What differs between instances, and what stands for it; in this order."""
-_NUMBER = re.compile(
+_NUMBER = compile_on_use(
     r"((?:HTTP(?:/[\d.]{1,4})?|status|code|errno|signal)\W{0,3}\d{1,5}\b)|\d+(?:[.,_:]\d+)*", re.IGNORECASE
 )
 

@@ -8,13 +8,15 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from typing import Literal
 
+from evalmake.lazy_pattern import compile_on_use
+
 NORMALIZATIONS = ("case", "space", "punctuation", "unicode", "articles")
 DEFAULT = ("case", "space")
 
 Folding = Callable[[str], str]
 
 UNSPACED_RANGE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3131-\u318e\u3400-\u9fff\uac00-\ud7af"
-UNSPACED = re.compile(f"[{UNSPACED_RANGE}]")
+UNSPACED = compile_on_use(f"[{UNSPACED_RANGE}]")
 """The scripts that write words without spaces; and Korean, whose particles are written together with words."""
 
 QUOTES = dict.fromkeys("‘’‚‛′ʼ＇", "'") | dict.fromkeys("“”„‟″«»＂", '"')
@@ -26,20 +28,22 @@ _ALWAYS = str.maketrans(
     | dict.fromkeys("\u200b\u2060\ufeff\u00ad\u200e\u200f", None)
     | dict.fromkeys("‐‑‒–−－﹣", "-")
 )
-_SUBSCRIPT = re.compile(r"(?:(?<=[^\W\d_₀-₉])|(?<=[)\]}]))[₀-₉]++(?!\d)")  # CO₂, not 101₂ or log₂8
-_FORMULA = re.compile(r"(?<!\$)\$(?=\S)[^$\n]{1,500}(?<=\S)\$(?![\d$])|\\\([^\n]{1,500}?\\\)|\\ce\{[^{}\n]{1,500}\}")
-_LOWERED = re.compile(r"(?:(?<=[^\W\d_])|(?<=[)\]}]))_(?:(\d)|\{(\d{1,3})\})(?!\d)")
+_SUBSCRIPT = compile_on_use(r"(?:(?<=[^\W\d_₀-₉])|(?<=[)\]}]))[₀-₉]++(?!\d)")  # CO₂, not 101₂ or log₂8
+_FORMULA = compile_on_use(
+    r"(?<!\$)\$(?=\S)[^$\n]{1,500}(?<=\S)\$(?![\d$])|\\\([^\n]{1,500}?\\\)|\\ce\{[^{}\n]{1,500}\}"
+)
+_LOWERED = compile_on_use(r"(?:(?<=[^\W\d_])|(?<=[)\]}]))_(?:(\d)|\{(\d{1,3})\})(?!\d)")
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_MARK = re.compile(r"[^\w\s]|_")
-_JOINED_BEFORE, _JOINED_AFTER = re.compile(r"[^\W_][_&]"), re.compile(r"[_&][^\W_]")  # user_id, R&D
-_SIGNED = re.compile(r"#|\+(?![^\W_])")  # C#, C++, A+; but not A+B
-_ARTICLE = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
+_MARK = compile_on_use(r"[^\w\s]|_")
+_JOINED_BEFORE, _JOINED_AFTER = compile_on_use(r"[^\W_][_&]"), compile_on_use(r"[_&][^\W_]")  # user_id, R&D
+_SIGNED = compile_on_use(r"#|\+(?![^\W_])")  # C#, C++, A+; but not A+B
+_ARTICLE = compile_on_use(r"\b(?:a|an|the)\b", re.IGNORECASE)
 
 
 # Emphasis, code, links and formulas in Markdown, and such tags in HTML. Between two word characters, stars and
 # underscores are signs: 2*3*4, snake_case.
 _EMPHASIS = tuple(
-    re.compile(pattern, re.IGNORECASE)
+    compile_on_use(pattern, re.IGNORECASE)
     for pattern in (
         r"!?\[([^\[\]\n]{1,300})\]\([^()\s]{0,500}\)",
         r"</?(?:b|i|u|a|em|strong|code|mark|span|sub|small|font)(?:\s[^<>\n]{0,200})?>()",

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Callable
 
 from evalmake.harnesses.native.text_folding import fold_forms
+from evalmake.lazy_pattern import compile_on_use
 
-_MARK = re.compile(
+_MARK = compile_on_use(
     r"(?P<minus>(?<![\w-])-(?=\.?\d))"
     r"|(?P<point>(?<![^\W\d])(?<!\.)\.(?=\d))"
     r"|(?P<name>(?<=[^\W\d_])[+#]+(?!\w))"  # C#, C++, A+; but not A+B
     rf"|[{re.escape(string.punctuation)}]"
 )
-_ARTICLE = re.compile(r"\b(?:a|an|the)\b(?![+#])")
+_ARTICLE = compile_on_use(r"\b(?:a|an|the)\b(?![+#])")
 
 
 def compute_token_f1(reply: str, target: str) -> float:

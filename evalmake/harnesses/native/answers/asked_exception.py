@@ -11,10 +11,11 @@ from evalmake.harnesses.native.answers.words import WORDS
 from evalmake.harnesses.native.answers.words.exceptions import EXCEPTIONS, NEVER, Asking
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED
+from evalmake.lazy_pattern import compile_on_use
 
 _ASKED, _LISTED = 1_500, 10_000
 """Characters at the start and at the end of a long text, between which it only shows: without its options, and with."""
-_CAPITALS = re.compile(
+_CAPITALS = compile_on_use(
     r"\b(?:[Ww]hich|[Ww]hat|[Ww]ho|[Ff]ollowing|[Aa]ll|[Ee]ach)\b[^.?!\n]{0,200}"
     r"(?<!do )(?<!DO )(?<! or )\b(?:NOT|EXCEPT|LEAST|FALSE|INCORRECT|UNTRUE)\b(?! (?:gate|AND|OR|or|[A-Z])\b)"
 )
@@ -53,7 +54,7 @@ def _compile(language: str, words: Asking) -> re.Pattern[str]:
     every = WORDS[language].get("all", NEVER) + "|" + words.which
     asked = rf"{whole(words.which)}(?:(?!{whole(words.aside)})[^.?!,:;\n]){{0,100}}?{whole(words.denied)}"
     excepted = rf"{whole(every)}[^.?!\n]{{0,200}}{whole(words.excepted)}{_BLANK}"
-    return re.compile(f"{asked}|{excepted}|{whole(words.odd)}", re.IGNORECASE | re.MULTILINE)
+    return compile_on_use(f"{asked}|{excepted}|{whole(words.odd)}", re.IGNORECASE | re.MULTILINE)
 
 
 _BLANK = r"(?:\s+(?:for|one|which|of|the|following|these|those|that|to|in|by|a|an)\b){0,5}\s{0,3}(?:[:;.?!(…\-\[]|$)"

@@ -15,16 +15,17 @@ from evalmake.harnesses.native.answers.lists import find_conclusion, find_listed
 from evalmake.harnesses.native.answers.option_marks import GROUP, LETTER_MARK, MARK, NONE, TEXT_MARK, option_of
 from evalmake.harnesses.native.answers.reading import Claim, Reading, Strength
 from evalmake.harnesses.native.answers.reply_text import FRAME
+from evalmake.lazy_pattern import compile_on_use
 
 
 # The outline's letters are listed in `words.ROLES`; here "m" is any mark.
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text.replace("m", MARK).replace("F", FRAME))
+    return compile_on_use(text.replace("m", MARK).replace("F", FRAME))
 
 
 _GROUP = _pattern(GROUP)
 # A sentence, or a part of a very long one, so that no pattern sees more than some hundred letters.
-_CLAUSE = re.compile(r"([^.?]{0,300})([.?]|$|)")
+_CLAUSE = compile_on_use(r"([^.?]{0,300})([.?]|$|)")
 _THIN = "[fI:,(vAOsc&|F-]*"  # what may stand between the word "answer" and the answer
 # Or anything that ends in a link: "the answer to the first question is".
 _LINKED = "[I:s][fO(,|-]*"
@@ -37,20 +38,20 @@ _REJECTED_BEFORE = _pattern(r"(?<!dI)x[fAO]*[I:]?[f(]*$")  # but "statement 2 is
 _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
 # After a group: "is the right answer", "is correct", "✓"; but not "is the right bank of ...".
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+[ws]?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
-_QUALIFIED = re.compile(r"^[fIv]*,?b[fg]*n")  # "A is true, but it does not answer"
+_QUALIFIED = compile_on_use(r"^[fIv]*,?b[fg]*n")  # "A is true, but it does not answer"
 _PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+[ws]?)?v[fOv]*A?(?=$|[-,)j])")
-_EXPLAINING = re.compile(r"j|[,-](?:g|b?s?h)")  # "because", "while": before what a claim is reasoned with
-_CONCEDING = re.compile("[fkb,]*g[fO]*$")  # "While A is correct, C is the answer"
+_EXPLAINING = compile_on_use(r"j|[,-](?:g|b?s?h)")  # "because", "while": before what a claim is reasoned with
+_CONCEDING = compile_on_use("[fkb,]*g[fO]*$")  # "While A is correct, C is the answer"
 # "The capital is Rome, which is far from Paris": the second text only describes the first.
-_DESCRIBED = re.compile(rf"[fw]*I{TEXT_MARK},s[fw]*g[^A]*$")
+_DESCRIBED = compile_on_use(rf"[fw]*I{TEXT_MARK},s[fw]*g[^A]*$")
 _PAIR_DENIED = _pattern("(m),f?(m)N")  # Turkish "C, A değil": C, not A
 _CUE_WORD = _pattern("[AF]")
-_DENIES_NEXT = re.compile(r"^[-,b:(]*[nx][fIO:(]*$")  # in "B, not A" the word belongs to A
+_DENIES_NEXT = compile_on_use(r"^[-,b:(]*[nx][fIO:(]*$")  # in "B, not A" the word belongs to A
 _DENIES_OTHERS = _pattern(r"^[-,b:(&]*[nx][fIO:(]*m")
-_CONTRAST = re.compile("[,-]b")  # "it would be A if it rained, but ..."
-_IF_ONLY = re.compile("^h.*,b")
+_CONTRAST = compile_on_use("[,-]b")  # "it would be A if it rained, but ..."
+_IF_ONLY = compile_on_use("^h.*,b")
 # A group that a sentence speaks of: "for x = 5 is ...".
-_SUBJECT = re.compile(r"^w?I[fO]*$")
+_SUBJECT = compile_on_use(r"^w?I[fO]*$")
 # "A common wrong answer is", "not the answer".
 _WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
 # What announces an answer: a frame, "the answer is", "the right option", "the option is", a check mark.
@@ -66,35 +67,37 @@ _CONCLUDED = _pattern(
     r"|k[f:,sIO(k-]*$|(?:^|[,-])[nx][,:][fIs(]*$|N[,fs]*$|,s[^,]*[I:][fO]*$"  # "wait, B", "no, B", "not A: B"
     r"|^f*I+[fO]*$|^[wfn]*,?b[fs,]*$"  # "Es la B", "not sure, but B"
 )
-_ONLY_CONCLUDED = re.compile("^[f&b]?s[sf,:]*$")  # "A, B and C are right. Therefore, D."
+_ONLY_CONCLUDED = compile_on_use("^[f&b]?s[sf,:]*$")  # "A, B and C are right. Therefore, D."
 # After a group that ends a statement, and does not begin one about the option.
-_OPEN_END = re.compile(r"^(?:$|[-,:(jbvkc]|If*v|[fI)]*$|I?s)")
+_OPEN_END = compile_on_use(r"^(?:$|[-,:(jbvkc]|If*v|[fI)]*$|I?s)")
 # In any language, what ends "...: B" is an answer; and so is a clause of nothing but fillers and an option.
 _COLON_BEFORE = _pattern(r":[f(O]*$")
 _BARE_CLAUSE = _pattern(r"^[fIOks,:(v-]*$")
 # "Wait", "no,": in a clause of its own; and before a group.
-_CORRECTION = re.compile(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
-_CORRECTION_AFTER = re.compile(r"[,-](?:k[,f]*)+n$|[,-]k[,f]*k|[,-]k,?s")  # "A... Wait, actually, no.", "wait, it's"
-_CORRECTED = re.compile(r"k|(?:^|[,-])[fw]?[nx][,:]")
+_CORRECTION = compile_on_use(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
+_CORRECTION_AFTER = compile_on_use(
+    r"[,-](?:k[,f]*)+n$|[,-]k[,f]*k|[,-]k,?s"
+)  # "A... Wait, actually, no.", "wait, it's"
+_CORRECTED = compile_on_use(r"k|(?:^|[,-])[fw]?[nx][,:]")
 _ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]{0,80}|[scx]f{0,80}:)\n")  # bounded: a line of thousands of words
 # A reply that was cut off before it came to the second option: "Option A is".
-_CUT_AT_FIRST = re.compile(f"{LETTER_MARK}[^.?\\n]*[Igj&|,:O]$", re.MULTILINE)
+_CUT_AT_FIRST = compile_on_use(f"{LETTER_MARK}[^.?\\n]*[Igj&|,:O]$", re.MULTILINE)
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
-_PREDICATE = re.compile("^[^hk?]*w[fw]*I[fO]*$")
+_PREDICATE = compile_on_use("^[^hk?]*w[fw]*I[fO]*$")
 # "The statement that is not true is", "the statement that is false is".
-_SET_APART_BEFORE = re.compile(r"^[^hk?]*[sj,]f*nf*[^n,.?A]*[wv][^n,?A]*I[fO:(]*$|^[^hk?A]*[Ow][sj]f*I?xI[fO:(]*$")
+_SET_APART_BEFORE = compile_on_use(r"^[^hk?]*[sj,]f*nf*[^n,.?A]*[wv][^n,?A]*I[fO:(]*$|^[^hk?A]*[Ow][sj]f*I?xI[fO:(]*$")
 # "Is false, so it is the answer".
-_SET_APART_AFTER = re.compile(r"^-?If*(?:x|nf*[vw]{1,3}),&?[sjgfI]{1,6}v?[AO]")
+_SET_APART_AFTER = compile_on_use(r"^-?If*(?:x|nf*[vw]{1,3}),&?[sjgfI]{1,6}v?[AO]")
 # "The false statement is", "wrong option:", "not a prime:".
-_DENIED_AS = re.compile(r"^[^hk?A]*(?:Oxf*|xw?O|xw)I[fO:(]*$|^[f(]*xO?:f*$|^n(?:f+w|-w|f*v):f*$")
+_DENIED_AS = compile_on_use(r"^[^hk?A]*(?:Oxf*|xw?O|xw)I[fO:(]*$|^[f(]*xO?:f*$|^n(?:f+w|-w|f*v):f*$")
 # "Is not a mammal", "is the false statement", "is the one that isn't"; but not "is not the answer".
-_DENIED_OF = re.compile(
+_DENIED_OF = compile_on_use(
     r"^[-:(]{0,3}(?:[fIOgs]{0,4}w?(?:x(?![fw]?A)|[nN](?!.*A|[fv]*O))|jwx|[fIOg]{0,4}[fvw]{1,4}N)"
     r"|^-?I(?:f+|(?=O))[Ow]?(?:[sj]f*I?)?(?:x(?![fw]?A)|n(?!.*A))"
     r"|^-?I[fgw]{1,6},n[fgw]*$|^-?[gI][fgIw]{1,9}[,&]{1,2}s[fIgs]{0,4}n(?!.*A)"
 )
-_STATED_BEFORE = re.compile("^[^hk?]*w[fwg]*I[fO]*$")
-_EQUATION = re.compile(
+_STATED_BEFORE = compile_on_use("^[^hk?]*w[fwg]*I[fO]*$")
+_EQUATION = compile_on_use(
     rf"f*{TEXT_MARK}(?:(?:[&x-]+{TEXT_MARK})+:{TEXT_MARK}|(?:{TEXT_MARK})*:{TEXT_MARK}[.]*$)"
 )  # "2 + 2 = 4"
 _START = _pattern(r"^[kfs,:O(.A&|-]*$")

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalmake.harnesses.native.answers.reply_text import drop_reasoning, fold
 from evalmake.harnesses.native.json_io import as_object
+from evalmake.lazy_pattern import compile_on_use
 
 VERDICT_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -31,22 +32,22 @@ _NAME = (
 # "Verdict: GRADE: CORRECT", but not "Reply: GRADE: CORRECT", which quotes.
 _HEADINGS = "verdict|result|output|conclusion|assessment|evaluation|decision|judge?ment"
 _HEADING = rf"(?:(?:(?:my|the|final|overall)\s+){{0,2}}(?:{_HEADINGS})\s*[:\u2013\u2014-]\s*(?=(?:final\s+)?grade\b))?"
-_LINE = re.compile(rf"^{_HEADING}{_NAME}\s*(?:(?:is|=|:|\u2192|[-=]>)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
-_SENTENCE = re.compile(
+_LINE = compile_on_use(rf"^{_HEADING}{_NAME}\s*(?:(?:is|=|:|\u2192|[-=]>)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
+_SENTENCE = compile_on_use(
     rf"(?:^|[.!?]\s+|^(?:{_TAKING_BACK})\W+){_NAME}\s*(?:is|:)\s*{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE
 )
-_CLAIM = re.compile(
+_CLAIM = compile_on_use(
     rf"(?:^|[.!?]\s+){_NAME}\s*(?:(?:is\s*)?[:=]|is\s+(?:\w+\s+)?(?:\.?\d|(?:in)?correct\b))", re.IGNORECASE
 )
 # Reasons that take the grade back: a second grade, a scale, or for a grade of 1 a doubt. "The correct answer" is none.
-_SCALE = re.compile(r"\bscale\b|^\W*(?:out\s+)?of\s+\d|^\W*\d", re.IGNORECASE)
-_NOT_RIGHT = re.compile(
+_SCALE = compile_on_use(r"\bscale\b|^\W*(?:out\s+)?of\s+\d|^\W*\d", re.IGNORECASE)
+_NOT_RIGHT = compile_on_use(
     r"^\W*i\W*(?:$|or\b)|(?<!no )(?<!nothing )\bincorrect\b|(?<!nothing )(?<!anything )(?<!nothing is )\bwrong\b"
     r"|(?<!no )\b(?:errors|mistakes)\b|\bpart(?:ial|ially|ly)\b"
     r"|\b(?:small|minor|slight)\s+(?:error|mistake|slip|inaccurac)|\bnot\s+(?:correct|fully|entirely|completely|quite|sure)\b",
     re.IGNORECASE,
 )
-_DOUBT = re.compile(
+_DOUBT = compile_on_use(
     r"\bgrade\s*[:=]|^\W*(?:maybe|perhaps|probably|i\s+(?:guess|think))\W*$"
     r"|^\W*(?:almost|mostly|mainly|basically|nearly|largely|somewhat|more\s+or\s+less|in\s+essence|essentially|for\s+the\s+most\s+part)\b"
     rf"|(?:^|[^\w\s])\s*(?:{_TAKING_BACK}|no\W*$"
@@ -54,21 +55,23 @@ _DOUBT = re.compile(
     re.IGNORECASE,
 )
 # A line after the verdict that begins to take it back.
-_RETRACTED = re.compile(
+_RETRACTED = compile_on_use(
     rf"^\W*(?:{_TAKING_BACK}|no,|actually,|actually\s+(?:no|not|it|that|this|the)\b|sorry,"
     r"|let\s+me\s+(?:reconsider|re-?check)|i\s+(?:was\s+wrong|take\s+(?:that|it)\s+back))",
     re.IGNORECASE,
 )
-_WORD_FIRST = re.compile(r"^\W*(?:in)?correct\b", re.IGNORECASE)
-_RIGHT = re.compile(r"^\W*c\W*(?:$|or\b)|(?<!not )\bcorrect\b(?!\s+(?!or\b|and\b)\w)", re.IGNORECASE)
-_ONLY_NAME = re.compile(rf"^{_NAME}\s*[:=]?$", re.IGNORECASE)
-_ONLY_VALUE = re.compile(rf"^{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE)
-_QUOTED_LINE = re.compile(r"^\s*(?:>|\"[^\"]*\"\s*$|'[^']*'\s*$)")
+_WORD_FIRST = compile_on_use(r"^\W*(?:in)?correct\b", re.IGNORECASE)
+_RIGHT = compile_on_use(r"^\W*c\W*(?:$|or\b)|(?<!not )\bcorrect\b(?!\s+(?!or\b|and\b)\w)", re.IGNORECASE)
+_ONLY_NAME = compile_on_use(rf"^{_NAME}\s*[:=]?$", re.IGNORECASE)
+_ONLY_VALUE = compile_on_use(rf"^{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE)
+_QUOTED_LINE = compile_on_use(r"^\s*(?:>|\"[^\"]*\"\s*$|'[^']*'\s*$)")
 # Also of a heading: "# x #", "== x ==".
-_LIST_MARK = re.compile(r"^(?:[-=]>|[\s\-•+#=→])*(?:\d{1,2}[.)]\s+)?|(?<=\s)[#=]+\s*$")
-_TAG = re.compile(rf"^\s*<(?:answer|final|{_HEADINGS}|grade)>\s*(?=[*_`]{{0,3}}(?:final\s+)?grade\b)", re.IGNORECASE)
+_LIST_MARK = compile_on_use(r"^(?:[-=]>|[\s\-•+#=→])*(?:\d{1,2}[.)]\s+)?|(?<=\s)[#=]+\s*$")
+_TAG = compile_on_use(
+    rf"^\s*<(?:answer|final|{_HEADINGS}|grade)>\s*(?=[*_`]{{0,3}}(?:final\s+)?grade\b)", re.IGNORECASE
+)
 _SYMBOLS = r"<\|\w+\|>|[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]"  # a template's tokens, and emoji
-_DECORATION = re.compile(
+_DECORATION = compile_on_use(
     rf"[*`$\"'{{}}\[\]]|(?<!\d)_|_(?!\d)|\\(?:boxed|text(?:bf|it|rm)?|mathbf|mathrm)|</?\w{{1,12}}>(?=\s*$)|{_SYMBOLS}"
 )
 

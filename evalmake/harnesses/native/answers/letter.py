@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence, Set
 
 from evalmake.harnesses.native.answers.asked_exception import asks_exception
@@ -14,9 +13,10 @@ from evalmake.harnesses.native.answers.reading import Reading, Strength
 from evalmake.harnesses.native.answers.reply_text import drop_reasoning
 from evalmake.harnesses.native.answers.words.refusals import REFUSALS, compile_phrases
 from evalmake.harnesses.native.right_options import LETTERS
+from evalmake.lazy_pattern import compile_on_use
 
 _REFUSAL = compile_phrases(REFUSALS.values())
-_REFUSING = re.compile(r"[^.!?,;:\n。！？，]*")
+_REFUSING = compile_on_use(r"[^.!?,;:\n。！？，]*")
 _FIRST = 2_000
 """Characters in which a refusal stands."""
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from evalmake.harnesses.native.answers.option_marks import LETTER_MARK, MARK, option_of
 from evalmake.harnesses.native.answers.reading import Claim, Reading, Strength
+from evalmake.lazy_pattern import compile_on_use
 
-_ENTRY = re.compile(rf"({LETTER_MARK})[-:.](?![,&|)]|{MARK})")
+_ENTRY = compile_on_use(rf"({LETTER_MARK})[-:.](?![,&|)]|{MARK})")
 
 
 def split_list(outline: str, count: int) -> str:

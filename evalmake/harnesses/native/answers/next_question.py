@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from itertools import islice
+
+from evalmake.lazy_pattern import compile_on_use
 
 _HEADINGS = (
     "Question|Q|Problem|Exercise|Instruction|User|Human|Frage|Aufgabe|Pregunta|Problema|Domanda|Pergunta|Exercice"
     "|Вопрос|Задача|问题|問題|题目|질문|문제|سؤال|السؤال|प्रश्न"
 )
-_NEXT_QUESTION = re.compile(
+_NEXT_QUESTION = compile_on_use(
     rf"\n[^\S\n]*[#*_]*[^\S\n]?(?:(?:{_HEADINGS})(?:[^\S\n]+\d+|\d+)?[\s*_]*[:：]"
     r"|The\s+following\s+(?:are|is)(?:\s+an?)?\s+multiple[-\s]+choice)"
 )

@@ -34,6 +34,7 @@ from evalmake.harnesses.native.answers.reply_text import (
     shorten,
     strip_markup,
 )
+from evalmake.lazy_pattern import compile_on_use
 
 TOLERANCE = Fraction(1, 10**6)
 """Relative to the larger magnitude."""
@@ -43,31 +44,31 @@ _MARK = "[\ue100-\ue1ff]"
 # "6 × 7 = 42" is 42; units may stand between.
 _UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
 _OPERATIONS = rf"{_MARK}(?:(?:{_UNIT}(?:[-+*/×÷·]|(?<= )x(?= ))| {{1,2}}of(?= ))[ $(]{{0,3}}{_MARK}[)]?)++"
-_CALCULATION = re.compile(rf"{_OPERATIONS}{_UNIT}{_EQUALS}")
+_CALCULATION = compile_on_use(rf"{_OPERATIONS}{_UNIT}{_EQUALS}")
 _CONDITION = f"or|and|pour|en|in|para|em|{CONDITION}"  # "42 when r = 6"
-_RESULT = re.compile(rf"\d[)%]?(?: ?(?!(?:{_CONDITION})\b)[^\W\d_]{{1,20}}){{0,3}} ?[=≈] ?$")
+_RESULT = compile_on_use(rf"\d[)%]?(?: ?(?!(?:{_CONDITION})\b)[^\W\d_]{{1,20}}){{0,3}} ?[=≈] ?$")
 # "42 = 6 × 7", "42 apples (= 6 × 7)" is 42, too
-_CALCULATED = re.compile(
+_CALCULATED = compile_on_use(
     rf"(?<![-+*/×÷·x] )({_MARK}(?: {{1,2}}[^\W\d_\ue100-\ue1ff]{{2,20}}){{0,2}}) {{0,2}}"
     rf"(?:[=≈][ $(]{{0,3}}{_OPERATIONS}(?!{_UNIT}[=≈])|\(=[ $(]{{0,3}}{_OPERATIONS}[ )]*)"
 )
-_TIMES = re.compile(r"×(?= {0,2}[\w(\ue100-\ue1ff])")  # "length × width": no sign of what is wrong
+_TIMES = compile_on_use(r"×(?= {0,2}[\w(\ue100-\ue1ff])")  # "length × width": no sign of what is wrong
 _NEXT = "because|since|as|und|et|y|e|en|и|mit|con|avec|weil|car|porque|perché"  # "x = 5 und y = 3"
-_CHAIN = re.compile(rf"{_MARK}(?:(?! (?:{_CONDITION}|{_NEXT}) (?!=))[ \w$%]){{0,12}}{_EQUALS}")
+_CHAIN = compile_on_use(rf"{_MARK}(?:(?! (?:{_CONDITION}|{_NEXT}) (?!=))[ \w$%]){{0,12}}{_EQUALS}")
 # What makes the number of a target another one: 1e99999, 10^x, 0x1F, 1.2.3; < 5.
-_CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|[xX][\dA-Fa-f]")
-_BOUND = re.compile(r"(?:[<≤≥]=?|(?:^|[\s\w])>=?|\\[lg]eq?)\s*$")
+_CONTINUED = compile_on_use(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|[xX][\dA-Fa-f]")
+_BOUND = compile_on_use(r"(?:[<≤≥]=?|(?:^|[\s\w])>=?|\\[lg]eq?)\s*$")
 # After a number, what makes it one of several: 10:30, 20 to 25, 20 cm x 30 cm.
-_GOES_ON = re.compile(r"[:：]\d|(?: ?[A-Za-z]{1,3})? ?(?:[x×]|to) ?\d")
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_JOINS_BOXES = re.compile(r"[\s$\\.\]\[()]*(?:,|;|and|or|und|et|y|e|и|和|&|\\quad)[\s$\\\[\]()]*")
-_BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
-_FRAMED_UNIT = re.compile(rf"({FRAME}[f:,s(-]*{_MARK})w+(?=[-,.\n]|$)")  # <answer>42 apples</answer>
-_OPEN = re.compile(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
-_SOLUTIONS = re.compile(rf"(?<![jgh])[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
-_FACTORIAL = re.compile(r"\s*(?:1?\d|20)!\s*")  # larger ones are exclamations
+_GOES_ON = compile_on_use(r"[:：]\d|(?: ?[A-Za-z]{1,3})? ?(?:[x×]|to) ?\d")
+_BOXED = compile_on_use(r"\\(?:boxed|fbox)\s*\{")
+_JOINS_BOXES = compile_on_use(r"[\s$\\.\]\[()]*(?:,|;|and|or|und|et|y|e|и|和|&|\\quad)[\s$\\\[\]()]*")
+_BARE_LINE = compile_on_use(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
+_FRAMED_UNIT = compile_on_use(rf"({FRAME}[f:,s(-]*{_MARK})w+(?=[-,.\n]|$)")  # <answer>42 apples</answer>
+_OPEN = compile_on_use(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
+_SOLUTIONS = compile_on_use(rf"(?<![jgh])[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
+_FACTORIAL = compile_on_use(r"\s*(?:1?\d|20)!\s*")  # larger ones are exclamations
 # "Let me solve it in 2 steps:", "Step 1", before the question that is solved.
-_INTRODUCTION = re.compile(
+_INTRODUCTION = compile_on_use(
     r"^[*#_ ]*(?:let\b|here\b|i(?:'ll| will)\b|we(?:'ll| will)\b|to solve|first\b|step\b|part\b|\d+[.)])|[:：]\W*$",
     re.IGNORECASE,
 )
@@ -76,21 +77,21 @@ _WORDS = r"(?: [^\W\d\ue000-\ue1ff]{1,20}){1,3}"
 _TOTAL = " (?:altogether|in total|in all|overall|total|left)\\b"
 _END = r"[^\w\ue100-\ue1ff]*$"
 _AND = r"(?:,|,? (?:and|&|und|et|y|e|и))"
-_SEVERAL = re.compile(
+_SEVERAL = compile_on_use(
     rf"{_MARK}(?! in | on | at )({_WORDS}){_AND}(?: the| a)? {_MARK}(?!{_TOTAL})({_WORDS}){_END}"
 )  # "5 red and 7 green"
-_INTRODUCED = re.compile(
+_INTRODUCED = compile_on_use(
     r"^\W*(?:at|in|on|by|after|before|for|with|of|when|if|from)\b[^,]*$", re.IGNORECASE
 )  # "At 5 pm,"
-_BOTH = re.compile(rf"{_MARK},? (?:and|und|et|y|e|и|和) {_MARK}(?:{_WORDS})?{_END}")  # "2 and 3"
-_CURRENCY = re.compile(r" ?(?:dollars?|euros?|cents?|pounds?|bucks|yen|rupees|Dollar|Euro|pesos|元|円|원)(?!\w)")
-_VARIABLE_BEFORE = re.compile(r"(?<![^\W_])[A-Za-z] ?[=≈:] {0,2}$")
-_ABOUT = re.compile(
+_BOTH = compile_on_use(rf"{_MARK},? (?:and|und|et|y|e|и|和) {_MARK}(?:{_WORDS})?{_END}")  # "2 and 3"
+_CURRENCY = compile_on_use(r" ?(?:dollars?|euros?|cents?|pounds?|bucks|yen|rupees|Dollar|Euro|pesos|元|円|원)(?!\w)")
+_VARIABLE_BEFORE = compile_on_use(r"(?<![^\W_])[A-Za-z] ?[=≈:] {0,2}$")
+_ABOUT = compile_on_use(
     rf"((?:^|[.!>])\W{{0,8}})(?:about|approximately|around|roughly|nearly|exactly|almost|just|only|ungefähr|etwa|circa|environ"
     rf"|unos|cerca de|около|примерно)(?= {{1,2}}{_MARK})",
     re.IGNORECASE | re.MULTILINE,
 )
-_FROM = re.compile(r"\b(?:from|by) $")
+_FROM = compile_on_use(r"\b(?:from|by) $")
 
 
 def find_number(reply: str) -> Quantity | None:

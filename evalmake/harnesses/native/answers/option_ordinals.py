@@ -18,10 +18,11 @@ from evalmake.harnesses.native.answers.words.ordinals import (
     UNSPACED,
     UNSPACED_NUMBERS,
 )
+from evalmake.lazy_pattern import compile_on_use
 
 _PLACES = ["|".join(words) for words in zip(*(row[:4] for row in ORDINALS.values()), strict=True)]
 _PLACES += ["|".join(row[place] for row in ORDINALS.values() if len(row) > place) for place in (4, 5)]
-_ORDINAL = re.compile(
+_ORDINAL = compile_on_use(
     rf"(?P<penultimate>{PENULTIMATE})|(?P<last>{LAST})|"
     + "|".join(f"(?P<place{number}>{words})" for number, words in enumerate(_PLACES)),
     re.IGNORECASE,
@@ -32,22 +33,22 @@ _JOIN = r"(?:,? (?:and|or|und|oder|et|ou|y|o|e|en|of|и|или|i|ve) |, ?| ?& ?)
 _ARTICLE = rf"(?:(?:(?:{ARTICLES}) |l')(?:very )?)?"
 _ORDINALS = rf"{_ARTICLE}(?:{_PLAIN})(?:{_JOIN}{_ARTICLE}(?:{_PLAIN}))*"
 # "the second option"; "the second" before a verb or the end; "Second." alone.
-_BY_ORDINAL = re.compile(
+_BY_ORDINAL = compile_on_use(
     rf"(?<!\w)(?:(?P<named>{_ORDINALS})(?: (?:{_ANY_NOUN}|{ONE}))"
     rf"|(?P<bare>(?:(?<=\n)|(?<=[.!:(—–-] )|(?<=\())(?:{_PLAIN})(?=[.!)]{{0,2}}\n)|(?:(?:{ARTICLES}) |l')(?:{_PLAIN})"
     r"(?=[.!;)\n]| (?:of the|is|are|ist|est|es|è|é)\b)))(?!\w)",
     re.IGNORECASE,
 )
 _NUMBER = rf"(?:\d{{1,2}}|(?:{CARDINALS})(?!\w))"
-_BY_NUMBER = re.compile(
+_BY_NUMBER = compile_on_use(
     rf"(?<!\w)(?:(?:{_ANY_NOUN})(?: (?:{NUMBER_WORDS}))?|(?:{NUMBER_WORDS})) ?#?"
     rf"(?P<numbers>{_NUMBER}(?:{_JOIN}{_NUMBER})*)"
     r"(?![\w%°]|[.,:]\d| ?[-+*/=^×÷])",
     re.IGNORECASE,
 )
-_ARTICLE_BEFORE = re.compile(rf"(?<!\w)(?:(?:{ARTICLES}) |l')(?:very )?(?={LETTER_MARK})", re.IGNORECASE)
-_ANY_NUMBER = re.compile(_NUMBER, re.IGNORECASE)
-_UNSPACED = [re.compile(pattern) for pattern in UNSPACED]
+_ARTICLE_BEFORE = compile_on_use(rf"(?<!\w)(?:(?:{ARTICLES}) |l')(?:very )?(?={LETTER_MARK})", re.IGNORECASE)
+_ANY_NUMBER = compile_on_use(_NUMBER, re.IGNORECASE)
+_UNSPACED = [compile_on_use(pattern) for pattern in UNSPACED]
 
 
 def names_place(word: str) -> bool:

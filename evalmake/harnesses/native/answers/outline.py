@@ -27,6 +27,7 @@ from evalmake.harnesses.native.answers.verdicts import repeat_verdicts
 from evalmake.harnesses.native.answers.words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
+from evalmake.lazy_pattern import compile_on_use
 
 
 def outline(reply: str, options: Sequence[str]) -> str:
@@ -114,7 +115,7 @@ def _mark_text(text: str, option: str, mark: str) -> str:
 # --- words to roles
 
 _LETTER = f"[^\\W\\d_{UNSPACED_RANGE}]|[\u0300-\u036f\u064b-\u065f\u0900-\u0dff]"
-_TOKEN = re.compile(
+_TOKEN = compile_on_use(
     rf"(?P<mark>{MARK}|{FRAME})|(?P<word>(?:{_LETTER})+(?:'(?:{_LETTER})+)*)|(?P<run>[{UNSPACED_RANGE}]+)"
     r"|(?P<number>\d[\d.,]*(?<=\d)\w*)|(?P<sign>[-=]+>|\.{3}|…|\S|\n)"
 )
@@ -141,13 +142,13 @@ _SIGNS = (
 _VERDICT_SIGNS = frozenset(sign for sign, role in _SIGNS.items() if role in ("v", "x"))
 _OPENING, _CLOSING = "([{\"'「『【〈《<", ")]}\"'」』】〉》>"
 _NAMED = frozenset(NAMED.split("|"))
-_DASHED = re.compile("[AOv]-$")  # "the right answer - b"
-_FLAGGED = re.compile(rf"{MARK}[-:(]{{1,2}}$")
-_LABELLED = re.compile(rf"{MARK}[-:]{{0,2}}\Z")
+_DASHED = compile_on_use("[AOv]-$")  # "the right answer - b"
+_FLAGGED = compile_on_use(rf"{MARK}[-:(]{{1,2}}$")
+_LABELLED = compile_on_use(rf"{MARK}[-:]{{0,2}}\Z")
 _FLAGS = {"T": "v", "F": "x", "Y": "v", "N": "x"}  # "A: T, B: F"
 _BINARY = (["false", "true"], ["no", "yes"])
 _VERBS = ("fits", "works", "matches", "makes", "best", "applies", "holds")  # "A fits", "A best describes it"
-_AFTER_WORD, _LOWER = re.compile("[a-z] "), re.compile(" [a-z]")
+_AFTER_WORD, _LOWER = compile_on_use("[a-z] "), compile_on_use(" [a-z]")
 _ARTICLES = "AEIOY"  # letters that are words of some language
 _BETWEEN = {"of": "|", "a": "&", "i": "&"}  # Dutch "or", Czech and Polish "and": between two letters only
 _STRICT = HOMOGLYPHS | {char: LETTERS[i] for row in LETTER_ROWS for i, char in enumerate(row)}
@@ -374,5 +375,5 @@ class _Encoder:
         return re.match(r"\s?(?:[.,;:!?)\]}\"'…。」\n]|$)", self.text[end : end + 2]) is not None
 
 
-_ENTRY = re.compile(r"^(?:<\w{1,9}>)?[-*>_ \t(]{0,9}[A-Z][.):] .{1,300}$", re.MULTILINE)
-_BOLD = re.compile(r"(?:<\w{1,9}>)?[-*> \t]{0,4}(\*\*|__).*\1[ \t]*")
+_ENTRY = compile_on_use(r"^(?:<\w{1,9}>)?[-*>_ \t(]{0,9}[A-Z][.):] .{1,300}$", re.MULTILINE)
+_BOLD = compile_on_use(r"(?:<\w{1,9}>)?[-*> \t]{0,4}(\*\*|__).*\1[ \t]*")

@@ -7,28 +7,31 @@ import re
 from evalmake.harnesses.native.answers.option_marks import GROUP, MARK, option_of
 from evalmake.harnesses.native.answers.reply_text import FRAME
 from evalmake.harnesses.native.answers.verdicts import repeat_verdicts, sum_up_verdicts
+from evalmake.lazy_pattern import compile_on_use
 
-_BOTH = re.compile(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
-_QUESTION = re.compile(rf"({MARK})\?(?=w?[nvx]|f[nvx](?!w))")  # "A? No.", but not "A? I don't know."
-_FRAMED = re.compile(rf"({FRAME}{MARK}),(?={MARK}[fI])")  # "\\boxed{C} B is technically correct"
-_ANSWERED = re.compile(rf"^({MARK}),(?={MARK}[fI]+w?x)", re.MULTILINE)  # "No, yes is wrong"
-_SEMICOLON = re.compile(rf"({MARK}-?);(?=f?{MARK}-?(?:[.;\n]|$))")
-_REOPENED = re.compile(
+_BOTH = compile_on_use(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
+_QUESTION = compile_on_use(rf"({MARK})\?(?=w?[nvx]|f[nvx](?!w))")  # "A? No.", but not "A? I don't know."
+_FRAMED = compile_on_use(rf"({FRAME}{MARK}),(?={MARK}[fI])")  # "\\boxed{C} B is technically correct"
+_ANSWERED = compile_on_use(rf"^({MARK}),(?={MARK}[fI]+w?x)", re.MULTILINE)  # "No, yes is wrong"
+_SEMICOLON = compile_on_use(rf"({MARK}-?);(?=f?{MARK}-?(?:[.;\n]|$))")
+_REOPENED = compile_on_use(
     rf"({MARK})(?:[-.?,]{{1,3}}\|[pfOsIg]*|\?-?p[pfOsI]*|\?-?(?=f?{MARK}\?))(?={MARK})"
 )  # "I think B? Or maybe C."
-_POSSIBLE = re.compile(rf"(h[fI]{{0,3}}{MARK}),?[b&|]?[fgsw]{{0,2}}h[fI]{{0,3}}(?={MARK})")  # "may be B, but may be C"
-_LISTED = re.compile(
+_POSSIBLE = compile_on_use(
+    rf"(h[fI]{{0,3}}{MARK}),?[b&|]?[fgsw]{{0,2}}h[fI]{{0,3}}(?={MARK})"
+)  # "may be B, but may be C"
+_LISTED = compile_on_use(
     rf"^((?:[fs,]{{1,4}}\.)?f?{MARK})[-.,]*\n(?=f?{MARK}[-.,]?(?:\n|$))", re.MULTILINE
 )  # a line for each option
-_LIST = re.compile(rf"f?{MARK}(?:\+f?{MARK}-?)+")
-_PARTLY = re.compile(rf"((?:I|{MARK})[fI]*)q+f*v[fOv]*A?|((?:I|{MARK})[fI]*w?)v[fOv]*A?q+")
-_PAIR = re.compile(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")
-_EXPLAINED = re.compile(rf"({MARK})(-?[vxn][-,.:]{{1,2}}f?)({MARK})")  # "A) ✅ - 2 is prime", where A is 2
-_ANSWERED_NO = re.compile(rf"^(f*{MARK}[-:]{{1,2}})n,", re.MULTILINE)  # "B) No, 4 = 2 × 2": no correction
-_DENIED_ASIDE = re.compile(rf"({MARK}-?)\(n[fI]{{0,3}}{MARK}-(?=[-,.;&\n]|$)")  # "A (not B), C (not D)"
-_ITSELF = re.compile(rf"({MARK}-),(?=If?n)|({MARK})-?\?s(?=nf*w)")  # "C, Rome, is not", "C? It is not"
-_UNLIKE = re.compile(rf"({MARK}),nf?{GROUP},(?=f?[Ig])".replace("m", MARK))  # "C, unlike A and B, is"
-_CHOSEN_TOO = re.compile(rf"(c[fIO]{{0,4}}{MARK})-?[-.,;]{{1,2}}&?[fgsw]{{0,3}}(?:t[fO]*c?|ct)[fO]*(?={MARK})")
+_LIST = compile_on_use(rf"f?{MARK}(?:\+f?{MARK}-?)+")
+_PARTLY = compile_on_use(rf"((?:I|{MARK})[fI]*)q+f*v[fOv]*A?|((?:I|{MARK})[fI]*w?)v[fOv]*A?q+")
+_PAIR = compile_on_use(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")
+_EXPLAINED = compile_on_use(rf"({MARK})(-?[vxn][-,.:]{{1,2}}f?)({MARK})")  # "A) ✅ - 2 is prime", where A is 2
+_ANSWERED_NO = compile_on_use(rf"^(f*{MARK}[-:]{{1,2}})n,", re.MULTILINE)  # "B) No, 4 = 2 × 2": no correction
+_DENIED_ASIDE = compile_on_use(rf"({MARK}-?)\(n[fI]{{0,3}}{MARK}-(?=[-,.;&\n]|$)")  # "A (not B), C (not D)"
+_ITSELF = compile_on_use(rf"({MARK}-),(?=If?n)|({MARK})-?\?s(?=nf*w)")  # "C, Rome, is not", "C? It is not"
+_UNLIKE = compile_on_use(rf"({MARK}),nf?{GROUP},(?=f?[Ig])".replace("m", MARK))  # "C, unlike A and B, is"
+_CHOSEN_TOO = compile_on_use(rf"(c[fIO]{{0,4}}{MARK})-?[-.,;]{{1,2}}&?[fgsw]{{0,3}}(?:t[fO]*c?|ct)[fO]*(?={MARK})")
 
 
 def simplify(outline: str, count: int) -> str:

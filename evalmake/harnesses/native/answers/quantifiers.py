@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from evalmake.harnesses.native.answers.option_marks import BY_LETTER, GROUP, MARK, NONE, mark_of, option_of
 from evalmake.harnesses.native.answers.reply_text import FRAME
+from evalmake.lazy_pattern import compile_on_use
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text.replace("G", f"(?P<group>{GROUP})").replace("m", MARK).replace("F", FRAME))
+    return compile_on_use(text.replace("G", f"(?P<group>{GROUP})").replace("m", MARK).replace("F", FRAME))
 
 
 _EXCEPTIONS = (
@@ -29,11 +30,11 @@ _EXCEPTIONS = (
     _pattern(r"Gf{0,3}E[fjI]{0,4}e"),  # B以外すべて
 )
 _LEAD = r"(?P<lead>(?:^\(?|[.\n:;]|A[fIO:]{1,6}|[sc]f{0,3}),?[fs]{0,4})"
-_ALL = re.compile(rf"{_LEAD}e[fOA]{{0,9}}(?:[fI2]{{0,4}}v(?=[-.,;:\n]|$)|(?=,j|[.\n]|$))", re.MULTILINE)
-_NONE = re.compile(rf"{_LEAD}z[fOA]{{0,9}}(?:I{{1,2}}v)?(?=[-.,;:\n]|$)", re.MULTILINE)
+_ALL = compile_on_use(rf"{_LEAD}e[fOA]{{0,9}}(?:[fI2]{{0,4}}v(?=[-.,;:\n]|$)|(?=,j|[.\n]|$))", re.MULTILINE)
+_NONE = compile_on_use(rf"{_LEAD}z[fOA]{{0,9}}(?:I{{1,2}}v)?(?=[-.,;:\n]|$)", re.MULTILINE)
 _ASSENT = "Iv"  # "is right"
-_QUANTIFIER = re.compile("f*([ez])[fOA]*")
-_REST = re.compile(r"(?P<lead>[-.,;:\n][&bfgj]{0,3})R[fOA]{0,5}(?:[fI]{0,4}v|I)(?=[-.,;:)\n]|$)")
+_QUANTIFIER = compile_on_use("f*([ez])[fOA]*")
+_REST = compile_on_use(r"(?P<lead>[-.,;:\n][&bfgj]{0,3})R[fOA]{0,5}(?:[fI]{0,4}v|I)(?=[-.,;:)\n]|$)")
 _WORDLESS = str.maketrans("ezER", "wwnw")
 
 

@@ -8,6 +8,7 @@ import unicodedata
 
 from evalmake.harnesses.native.answers.words import FRAMES
 from evalmake.harnesses.native.text_folding import QUOTES
+from evalmake.lazy_pattern import compile_on_use
 from evalmake.model_reply.reasoning_tags import split_reasoning
 
 FRAME = "\ue200"
@@ -32,29 +33,29 @@ ANNOUNCING = (
 )
 
 _REASONING = "think(?:ing)?|thoughts?|reasoning|scratchpad"
-_HIDDEN_BLOCK = re.compile(rf"<({_REASONING})>(?:[^<]|<(?!/?\1>))*+</\1>", re.IGNORECASE)
+_HIDDEN_BLOCK = compile_on_use(rf"<({_REASONING})>(?:[^<]|<(?!/?\1>))*+</\1>", re.IGNORECASE)
 """A block in other tags than the first of the reply."""
-_STRUCK = re.compile(r"~~[^~\n]{0,200}~~|<(?:s|del|strike)>[^<\n]{0,200}</(?:s|del|strike)>")
-_CHECKED, _UNCHECKED = re.compile(r"\[[xX]\]|☑|☒"), re.compile(r"\[ ?\](?=\s|$)|☐")
-_ARRAY = re.compile(r"\[[^\[\]]{0,300}\]")
-_STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|bf|rm|emph)\s*\{([^{}]*)\}")
-_RULE = re.compile(r"^[-*_=]{3,}[ \t]*$", re.MULTILINE)
-_BOXED = re.compile(r"\\(?:boxed|fbox|framebox)\b\s*(?:\{([^{}]*)\}|\{?)")
+_STRUCK = compile_on_use(r"~~[^~\n]{0,200}~~|<(?:s|del|strike)>[^<\n]{0,200}</(?:s|del|strike)>")
+_CHECKED, _UNCHECKED = compile_on_use(r"\[[xX]\]|☑|☒"), compile_on_use(r"\[ ?\](?=\s|$)|☐")
+_ARRAY = compile_on_use(r"\[[^\[\]]{0,300}\]")
+_STYLE = compile_on_use(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|bf|rm|emph)\s*\{([^{}]*)\}")
+_RULE = compile_on_use(r"^[-*_=]{3,}[ \t]*$", re.MULTILINE)
+_BOXED = compile_on_use(r"\\(?:boxed|fbox|framebox)\b\s*(?:\{([^{}]*)\}|\{?)")
 # Pictures, without the signs that say right or wrong.
-_PICTURE = re.compile(
+_PICTURE = compile_on_use(
     "[\U0001f300-\U0001f7df\U0001f7ec-\U0001faff\u2600-\u2610\u2612-\u2704\u2706-\u2712\u2715\u2719-\u274b"
     "\u274d\u274f-\u2755\u2757-\u2775]"
 )
-_FRAMED = re.compile(
+_FRAMED = compile_on_use(
     rf"[<\[]\|?(?:{FRAMES})\|?[>\]]|^[^\S\n]*\#{{4,}}(?=[\s\ue100-\ue1ff])"
     rf"|[\"'](?:\w{{1,20}}[ _-])?(?:{FRAMES})[\"']\s*[:=]",
     re.IGNORECASE | re.MULTILINE,
 )
-_TAG = re.compile(r"[<\[]/\w{1,30}[>\]]|</?(?:[bipsu]|[A-Za-z][\w-]{1,30})\s{0,3}/?>")
-_MARKUP = re.compile(
+_TAG = compile_on_use(r"[<\[]/\w{1,30}[>\]]|</?(?:[bipsu]|[A-Za-z][\w-]{1,30})\s{0,3}/?>")
+_MARKUP = compile_on_use(
     r"[*`$]+|\\[()\[\],;!]|(?<![^\W_])_+|_+(?![^\W_])|\\(?:quad|qquad|left|right)\b|\\[a-z]{0,3}space\b"
 )
-_LINE_START = re.compile(
+_LINE_START = compile_on_use(
     r"^[ \t]*(?:>+[ \t]*)?(?:[-•+‣–—][ \t]+)?(?:\#{1,3}[ \t]+)?(?:\d{1,2}[.)][ \t]+(?=\S))?", re.MULTILINE
 )
 
@@ -79,8 +80,8 @@ def strip_markup(text: str) -> str:
     return re.sub(r" *\n[ \n]*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip(' \n"')
 
 
-_OPENING = re.compile(rf"<(?:{_REASONING})", re.IGNORECASE)
-_MENTIONED_END = re.compile(rf"[^\W\d_][^\S\n]+</(?:{_REASONING})>[^\S\n]+[a-z]")
+_OPENING = compile_on_use(rf"<(?:{_REASONING})", re.IGNORECASE)
+_MENTIONED_END = compile_on_use(rf"[^\W\d_][^\S\n]+</(?:{_REASONING})>[^\S\n]+[a-z]")
 """A closing tag that a sentence speaks of, as in `I closed my </think> tag`."""
 
 

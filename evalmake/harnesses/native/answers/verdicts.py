@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from evalmake.harnesses.native.answers.option_marks import MARK
+from evalmake.lazy_pattern import compile_on_use
 
 _VERDICT = r"n[fI]?[vx]|[vx]|n(?=[-,.;&)\n]|$)"
 _LEAD = r"(?:^|(?<=[\n:.(]))[fO]{0,2}"
 _SEPARATOR = r"[-,.;&()f\n]*"
-_AFTER = re.compile(rf"(?P<option>{MARK})[-:.,(f&]{{0,4}}I?(?P<verdict>{_VERDICT})")
-_BEFORE = re.compile(rf"(?P<verdict>[vx])[-:]?[fO]{{0,2}}(?P<option>{MARK})")
+_AFTER = compile_on_use(rf"(?P<option>{MARK})[-:.,(f&]{{0,4}}I?(?P<verdict>{_VERDICT})")
+_BEFORE = compile_on_use(rf"(?P<verdict>[vx])[-:]?[fO]{{0,2}}(?P<option>{MARK})")
 
 
 def _repeat(entry: re.Pattern[str], end: str) -> str:
@@ -19,11 +20,11 @@ def _repeat(entry: re.Pattern[str], end: str) -> str:
 
 
 _LISTS = (
-    (_AFTER, re.compile(_repeat(_AFTER, rf"(?:{_SEPARATOR}[fO]{{0,2}}(?={MARK})|(?=[-:,.;)\n]|$))"), re.MULTILINE)),
-    (_BEFORE, re.compile(_repeat(_BEFORE, rf"(?:{_SEPARATOR}(?=[vx])|(?=[-,.;)\n]|$))"), re.MULTILINE)),
+    (_AFTER, compile_on_use(_repeat(_AFTER, rf"(?:{_SEPARATOR}[fO]{{0,2}}(?={MARK})|(?=[-:,.;)\n]|$))"), re.MULTILINE)),
+    (_BEFORE, compile_on_use(_repeat(_BEFORE, rf"(?:{_SEPARATOR}(?=[vx])|(?=[-,.;)\n]|$))"), re.MULTILINE)),
 )
-_ADDED = re.compile(rf"v[.,;]?&?f?({MARK}),?f*t(?=[.,;\n]|$)")  # "A is right, and C as well"
-_VERDICT_OR_REPEATED = re.compile(rf"(?P<repeated>S)(?P<option>f?{MARK}(?:[,&]{{1,2}}f?{MARK})*)?|[vx]")
+_ADDED = compile_on_use(rf"v[.,;]?&?f?({MARK}),?f*t(?=[.,;\n]|$)")  # "A is right, and C as well"
+_VERDICT_OR_REPEATED = compile_on_use(rf"(?P<repeated>S)(?P<option>f?{MARK}(?:[,&]{{1,2}}f?{MARK})*)?|[vx]")
 
 
 def sum_up_verdicts(outline: str) -> str:

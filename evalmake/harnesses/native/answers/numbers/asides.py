@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_JSON_PAIR = re.compile(r",\s{0,20}(?=\"[\w -]{1,40}\" ?[:：])")
-_PRECISION = re.compile(r"\bto \d{1,2} (?=decimal|significant|d\.?p\b|s\.?f\b)", re.IGNORECASE)
-_QUALIFIED = re.compile(  # "42 with 95% confidence", "42, see Table 3", "42 (base 10)"
+from evalmake.lazy_pattern import compile_on_use
+
+_JSON_PAIR = compile_on_use(r",\s{0,20}(?=\"[\w -]{1,40}\" ?[:：])")
+_PRECISION = compile_on_use(r"\bto \d{1,2} (?=decimal|significant|d\.?p\b|s\.?f\b)", re.IGNORECASE)
+_QUALIFIED = compile_on_use(  # "42 with 95% confidence", "42, see Table 3", "42 (base 10)"
     r"(?<=[\w%])(?:,? with \d[\d.]{0,6} ?% (?=confidence|certainty|probability)"
     r"|,? (?:see|as shown in|as seen in|in|according to) (?:table|figure|fig\.|step|section|equation|eq\.)"
     r" \(?\d{1,3}\)?(?!\w)"
@@ -14,40 +16,42 @@ _QUALIFIED = re.compile(  # "42 with 95% confidence", "42, see Table 3", "42 (ba
     re.IGNORECASE,
 )
 # "$54 with the 20% tip"
-_CONTAINED = re.compile(
+_CONTAINED = compile_on_use(
     r"([$€£¥] ?\d[\d.,]{0,12}|\d[\d.,]{0,12} ?(?:[$€£¥]|dollars?|euros?|Euro|dólares|元|美元)),? "
     r"(?:with|including|mit|inklusive|inkl\.|einschließlich|avec|y compris|con|incluyendo|incluida|com|含|包括)"
     r" (?:[^\W\d]{1,12} ){0,3}\d[\d.,]{0,6} ?%"
 )
 # "on November 9, 1989" in other orders: a date is read as its year
-_DATE = re.compile(r"(?<!\d)(\d{4}) ?([年년]) ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日일号])?")
-_DAY = re.compile(r"(?<!\d)\d{1,2} de (?=[^\W\d]{4,12} (?:de|del) \d{4}(?!\d))")
-_CITATION = re.compile(
+_DATE = compile_on_use(r"(?<!\d)(\d{4}) ?([年년]) ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日일号])?")
+_DAY = compile_on_use(r"(?<!\d)\d{1,2} de (?=[^\W\d]{4,12} (?:de|del) \d{4}(?!\d))")
+_CITATION = compile_on_use(
     r"(\d(?: (?!(?:is|are|gives?|gets?|makes?|equals?|yields?|to|and|or)\b)[^\W\d]{1,20}){0,2}) ?"
     r"(?:\[(?:[^\W\d]{1,12}[:：.]? ?){0,2}\d{1,2}(?:, ?\d{1,2}){0,5}\]|【[^【】\n]{1,40}】)+(?=[\s.,;*_)\"'<]|$)"
 )
-_ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
-_ODDS = re.compile(
+_ROUNDED = compile_on_use(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
+_ODDS = compile_on_use(
     r"(\b(?:probability|chances?|odds|likelihood)\b[^.\n\d]{0,60})(\d{1,9}) (?:in|out of) (\d{1,9})(?![\d.,]\d)"
 )
-_CALCULATOR = re.compile(r"<<[^<>\n]{1,80}>>(?= ?[-$]{0,2}\d)")  # "6 * 7 = <<6*7=42>>42"
-_NUMBERED = re.compile(
+_CALCULATOR = compile_on_use(r"<<[^<>\n]{1,80}>>(?= ?[-$]{0,2}\d)")  # "6 * 7 = <<6*7=42>>42"
+_NUMBERED = compile_on_use(
     r"(?:^|(?<=>))(\W{0,4}(?:answer|solution|result|ans)) ?\(?\d{1,2}\)?(?=[*_]{0,2}[:：])",
     re.IGNORECASE | re.MULTILINE,
 )
 # "330 m (1,083 ft)", "12 apples (she had 15)"; but not "5 * 8 (= 40)", and no calculation.
-_BRACKET = re.compile(
+_BRACKET = compile_on_use(
     r"(\d(?: ?[%€£¥°]|[^\W\d]{1,12})?(?: {1,2}[^\W\d][^\s()=]{0,19}|/\w{1,10}){0,8})"
     r"(?: {1,2}|(?<=[^\x00-\x7f])|(?<= deg [CF]))"
     r"(?:\((?=[^()\n]{0,160}\d)(?:[^()\n=]|(?<=[A-Za-z])=|(?<=[A-Za-z] )=){1,160}\)|\[\d[\d.,]{0,12} [^\W\d]{1,12}\])"
 )
 # "at sea level (1 bar) it boils at 100 °C"
-_BRACKET_BEFORE = re.compile(r"(?<=[^\W\d]) \((?:[^\W\d]{1,12} )?\d[\d.,]{0,12} ?[^\W\d]{1,12}\)(?=[^()\n.]{1,80}\d)")
-_CHECK = re.compile(
+_BRACKET_BEFORE = compile_on_use(
+    r"(?<=[^\W\d]) \((?:[^\W\d]{1,12} )?\d[\d.,]{0,12} ?[^\W\d]{1,12}\)(?=[^()\n.]{1,80}\d)"
+)
+_CHECK = compile_on_use(
     r"\((?:check|verification|note|because|since|weil|denn|car|porque|perché|因为)\b[^()\n]{0,200}\)", re.IGNORECASE
 )
 # "330 metres, i.e. 1,083 feet"
-_RESTATED = re.compile(
+_RESTATED = compile_on_use(
     r"(\d ([^\W\d]{1,12}))(?:,? i\.e\.,?|,? that is,?|, or(?: about)?) \d[\d.,]{0,12} (?!\2\b)[^\W\d]{1,12}(?!\w)"
 )
 # "80 minutes, which is 1 hour and 20 minutes": units of one kind, from the smallest.
@@ -67,18 +71,18 @@ _LADDERS = (
     ("inch(?:es)?", "feet|foot", "yards?", "miles?"),
     ("cents?|pence", "dollars?|euros?|pounds?"),
 )
-_RANKS = [(kind, step, re.compile(unit)) for kind, units in enumerate(_LADDERS) for step, unit in enumerate(units)]
+_RANKS = [(kind, step, compile_on_use(unit)) for kind, units in enumerate(_LADDERS) for step, unit in enumerate(units)]
 _ANY_UNIT = rf"(?:{'|'.join(unit for units in _LADDERS for unit in units)})(?![A-Za-zÀ-ÿа-я])"
 _AGAIN = (
     r"(?:i\.e\.,?|that is|that's|which is|which equals|equivalent to|or|also|das sind|das heißt|d\.h\.|soit"
     r"|c'est-à-dire|es decir|o sea|cioè|ou seja|то есть|也就是|即|つまり|즉),?(?: about| exactly)? ?"
 )
-_LARGER = re.compile(
+_LARGER = compile_on_use(
     rf"(\d ?({_ANY_UNIT}))(?: ?[,、(]| ?[-–—]+)? ?{_AGAIN}\d[\d.,]{{0,12}} ?({_ANY_UNIT})"
     rf"(?:,? ?(?:(?:and|und|et|y|e|и) )?\d[\d.,]{{0,12}} ?{_ANY_UNIT}){{0,3}}"
 )
 # "12 balls: 5 red and 7 green."
-_BREAKDOWN = re.compile(
+_BREAKDOWN = compile_on_use(
     r"(\d(?: [^\W\d]{1,20}){1,3}): (?=\d)(?:\d[\d.,]{0,12}(?: [^\W\d]{1,20}){1,3}(?:, and |, | and )){1,6}"
     r"\d[\d.,]{0,12}(?: [^\W\d]{1,20}){1,3}(?=[^\w\n]{0,20}(?:\n|$))"
 )

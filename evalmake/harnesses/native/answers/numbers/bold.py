@@ -6,31 +6,32 @@ import re
 
 from evalmake.harnesses.native.answers.numbers.sentence import CONCLUSION
 from evalmake.harnesses.native.answers.reply_text import ANNOUNCING
+from evalmake.lazy_pattern import compile_on_use
 
 _MOST = 200
 """Characters in bold that are looked at."""
-_BOLD = re.compile(
+_BOLD = compile_on_use(
     rf"(?P<line>^[ >*_#+-]*)?(?:\*\*|__|<(?:b|strong)>)(?=[^\s*_])(?P<text>[^*_<\n]{{1,{_MOST}}})(?<=\S)"
     r"(?:\*\*|__|</(?:b|strong)>)(?P<ends>[^\S\n]*(?:\n|$))?",
     re.MULTILINE,
 )
 # "Step 1", "Apollo 11"; "Step 1: Add", "1. Boxes"; "Given: 6 boxes:"
-_LABEL = re.compile(r"[A-Z]\w+ \d{1,3}\.?|(?:[^\W\d]{1,20} ?)?\d{1,2}\w? ?(?:[:：)–-]|\. ).*|.*[:：]", re.DOTALL)
-_HEADING = re.compile(r"[^\d:：=.!?。]*[^\W\d][^\d:：=.!?。]*\d[^:：=.!?。]*")
-_DENIED = re.compile(r"\b(?:not|n't|nicht|pas|no|non|não|не) $|不是$", re.IGNORECASE)
+_LABEL = compile_on_use(r"[A-Z]\w+ \d{1,3}\.?|(?:[^\W\d]{1,20} ?)?\d{1,2}\w? ?(?:[:：)–-]|\. ).*|.*[:：]", re.DOTALL)
+_HEADING = compile_on_use(r"[^\d:：=.!?。]*[^\W\d][^\d:：=.!?。]*\d[^:：=.!?。]*")
+_DENIED = compile_on_use(r"\b(?:not|n't|nicht|pas|no|non|não|не) $|不是$", re.IGNORECASE)
 # "After **6** days, she has 42."
-_INTRODUCED = re.compile(
+_INTRODUCED = compile_on_use(
     r"(?:^|[.!?\n>])[\W_]*(?:at|in|on|by|after|before|for|with|of|when|if|from|nach|mit|für|wenn|après|avec|si|con)\b"
     r"[^.,!?\n]*$",
     re.IGNORECASE,
 )
-_CONCLUDES = re.compile(
+_CONCLUDES = compile_on_use(
     rf"(?:{'|'.join(map(re.escape, ANNOUNCING))}"
     rf"|(?:[.,:;!?\n。，；]\W{{0,4}}(?:(?:and|und|et|y|e) )?|(?=[所因一共]))(?:{CONCLUSION})(?![A-Za-z])"
     r"|[.!?\n]\W{0,4}(?:no|wait|actually|correction|sorry|moment|attends|espera|等等|不对)\b)[^.\n。]{0,80}\d",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?P<result>[=≈＝][^\w=\n]{0,6})?(?P<digits>\d(?:[\d.,]*\d)?)")
+_NUMBER = compile_on_use(r"(?P<result>[=≈＝][^\w=\n]{0,6})?(?P<digits>\d(?:[\d.,]*\d)?)")
 
 
 def find_bold(reply: str) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from evalmake.lazy_pattern import compile_on_use
+
 _SIGNS = str.maketrans(
     dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000\t", " ")
     | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f", None)
@@ -20,44 +22,44 @@ _SIGNS = str.maketrans(
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _LATEX = (
-    (re.compile(r"\{,\}"), ","),
-    (re.compile(r"(?<=\d) ?\\[,;:! ] ?(?=\d{3}(?!\d))"), " "),
-    (re.compile(r"\\[,;:! ]|\\thinspace(?![A-Za-z])|(?<=\d)~(?=\d)"), " "),
-    (re.compile(r"\\([%$#&])"), r"\1"),
-    (re.compile(r"\\(?:left|right|displaystyle|limits)(?![A-Za-z])"), ""),
-    (re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|sf|it)|mbox|operatorname)\s*\{([^{}]*)\}"), r" \1 "),
-    (re.compile(r"\\(?:times|cdot|ast)(?![A-Za-z])"), "*"),
-    (re.compile(r"\\(?:approx|simeq|equiv)(?![A-Za-z])"), "="),
-    (re.compile(r"\\pm(?![A-Za-z])"), "±"),
-    (re.compile(r"\\pi(?![A-Za-z])"), "π"),
-    (re.compile(r"\\sqrt(?![A-Za-z])"), "√"),
-    (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree\b|°"), " deg "),
-    (re.compile(r"(?<=\d)\s*(?=\\[dtc]?frac)"), " "),
-    (re.compile(r"\\[dtc]?frac\s*\{\s*([-+]?)\s*([\d.,]+)\s*\}\s*\{\s*([-+]?)\s*([\d.,]+)\s*\}"), r"\1\3\2/\4"),
-    (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)"), r"\1/\2"),
-    (re.compile(r"\^\s*\{\s*([-+]?\d+)\s*\}"), r"^\1"),
-    (re.compile(r"(?<=[A-Za-z)])_\{[^{}]*\}|(?<=\b[A-Za-z])_\w\b"), ""),
-    (re.compile(r"\^\s+(?=[-+\d])"), "^"),
+    (compile_on_use(r"\{,\}"), ","),
+    (compile_on_use(r"(?<=\d) ?\\[,;:! ] ?(?=\d{3}(?!\d))"), " "),
+    (compile_on_use(r"\\[,;:! ]|\\thinspace(?![A-Za-z])|(?<=\d)~(?=\d)"), " "),
+    (compile_on_use(r"\\([%$#&])"), r"\1"),
+    (compile_on_use(r"\\(?:left|right|displaystyle|limits)(?![A-Za-z])"), ""),
+    (compile_on_use(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|sf|it)|mbox|operatorname)\s*\{([^{}]*)\}"), r" \1 "),
+    (compile_on_use(r"\\(?:times|cdot|ast)(?![A-Za-z])"), "*"),
+    (compile_on_use(r"\\(?:approx|simeq|equiv)(?![A-Za-z])"), "="),
+    (compile_on_use(r"\\pm(?![A-Za-z])"), "±"),
+    (compile_on_use(r"\\pi(?![A-Za-z])"), "π"),
+    (compile_on_use(r"\\sqrt(?![A-Za-z])"), "√"),
+    (compile_on_use(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree\b|°"), " deg "),
+    (compile_on_use(r"(?<=\d)\s*(?=\\[dtc]?frac)"), " "),
+    (compile_on_use(r"\\[dtc]?frac\s*\{\s*([-+]?)\s*([\d.,]+)\s*\}\s*\{\s*([-+]?)\s*([\d.,]+)\s*\}"), r"\1\3\2/\4"),
+    (compile_on_use(r"\\[dtc]?frac\s*(\d)\s*(\d)"), r"\1/\2"),
+    (compile_on_use(r"\^\s*\{\s*([-+]?\d+)\s*\}"), r"^\1"),
+    (compile_on_use(r"(?<=[A-Za-z)])_\{[^{}]*\}|(?<=\b[A-Za-z])_\w\b"), ""),
+    (compile_on_use(r"\^\s+(?=[-+\d])"), "^"),
 )
 _WRITTEN = (
-    (re.compile(r"\+/?-(?= ?\d)"), "±"),
-    (re.compile(r"(?<=[\d)])_\{?\d{1,2}\}?(?![\d_])"), ""),  # 42_{10}
-    (re.compile(r"(?<=[1-9])x(?=\d)|(?<=[1-9]0)x(?=\d)"), " x "),
-    (re.compile(r"(?<=\w)<sup>\s?([-+]?\d{1,4})\s?</sup>"), r"^\1"),
-    (re.compile(r"<sup>\s?(\[[^\[\]<>]{1,20}\])\s?</sup>"), r"\1"),  # a footnote
-    (re.compile(r"(?:(?<=\b(?:is|be|es))|(?<=\b(?:ist|est|são|son))|(?<=[是为為])) (\$?)- (?=\d)"), r" \1-"),
-    (re.compile(r"^([^|\n]*)\|-?(\d[\d.,/]{0,30})\|(?=[^|\n]*$)", re.MULTILINE), r"\1\2"),  # |-3| is 3
+    (compile_on_use(r"\+/?-(?= ?\d)"), "±"),
+    (compile_on_use(r"(?<=[\d)])_\{?\d{1,2}\}?(?![\d_])"), ""),  # 42_{10}
+    (compile_on_use(r"(?<=[1-9])x(?=\d)|(?<=[1-9]0)x(?=\d)"), " x "),
+    (compile_on_use(r"(?<=\w)<sup>\s?([-+]?\d{1,4})\s?</sup>"), r"^\1"),
+    (compile_on_use(r"<sup>\s?(\[[^\[\]<>]{1,20}\])\s?</sup>"), r"\1"),  # a footnote
+    (compile_on_use(r"(?:(?<=\b(?:is|be|es))|(?<=\b(?:ist|est|são|son))|(?<=[是为為])) (\$?)- (?=\d)"), r" \1-"),
+    (compile_on_use(r"^([^|\n]*)\|-?(\d[\d.,/]{0,30})\|(?=[^|\n]*$)", re.MULTILINE), r"\1\2"),  # |-3| is 3
 )
-_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
-_VULGAR = re.compile(r"(?:(?<=\d) ?)?[¼-¾⅐-⅞↉]")
-_OTHER_DIGIT = re.compile(r"[^\x00-\x7f\W]")
+_SUPERSCRIPT = compile_on_use(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
+_VULGAR = compile_on_use(r"(?:(?<=\d) ?)?[¼-¾⅐-⅞↉]")
+_OTHER_DIGIT = compile_on_use(r"[^\x00-\x7f\W]")
 # Stars that are no signs of a product or power: **42**, but 3 * 4 and 2**10.
-_EMPHASIS = re.compile(
+_EMPHASIS = compile_on_use(
     r"(?<![\d)\s*])\*+(?=\S)|(?<=\s)\*{2,}(?=[^\s*])|(?<=[^\s*])\*+(?![\d(\s*])|(?<=[^\s*])\*{2,}(?=\s)"
 )
-_UNDERSCORES = re.compile(r"(?<!\w)_+|_+(?!\w)")
-_UNIT_EXPONENT = re.compile(r"(?<=[A-Za-zµΩμ]) ?\^\(?[-+]?\d+\)?")
-_BULLET = re.compile(r"^[ ]*(?:[-*•][ ]+(?=\S))?(?:\d{1,2}[.)][ ]+(?=[\w*$\\(]))?", re.MULTILINE)
+_UNDERSCORES = compile_on_use(r"(?<!\w)_+|_+(?!\w)")
+_UNIT_EXPONENT = compile_on_use(r"(?<=[A-Za-zµΩμ]) ?\^\(?[-+]?\d+\)?")
+_BULLET = compile_on_use(r"^[ ]*(?:[-*•][ ]+(?=\S))?(?:\d{1,2}[.)][ ]+(?=[\w*$\\(]))?", re.MULTILINE)
 
 _SCALE_WORDS = {
     2: "百",
@@ -72,23 +74,23 @@ _SCALE_WORDS = {
 }
 _SCALES = {word: power for power, words in _SCALE_WORDS.items() for word in words.split()}
 _MYRIADS = "亿億억万萬만千천百"
-_COMPOSED = re.compile(
+_COMPOSED = compile_on_use(
     rf"(?<![\d.])\d[\d,.]{{0,12}}[{_MYRIADS}](?:\s?\d[\d,.]{{0,12}}[{_MYRIADS}])*(?:\d{{2,4}}(?![\d.]))?"
 )
-_COMPOSED_PART = re.compile(rf"(\d[\d,.]*)([{_MYRIADS}]?)")
+_COMPOSED_PART = compile_on_use(rf"(\d[\d,.]*)([{_MYRIADS}]?)")
 _LARGEST_FACTORIAL = 20
 _SUFFIXES = {"k": 3, "K": 3, "M": 6, "m": 6, "mn": 6, "B": 9, "bn": 9, "T": 12}
 _GROUPING_MONEY = r"€|₫|₺|(?:euros?|eur|tl|đồng|dong|vnd|reais|pesos|zł|kč|kr|lei|ft)\b"
-_IN_GROUPS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+_IN_GROUPS = compile_on_use(r"[1-9]\d{0,2}\.\d{3}")
 # Words of languages that write 8.849 for 8849.
-_GROUPING_WORDS = re.compile(
+_GROUPING_WORDS = compile_on_use(
     r"(?<!\w)(?:der|das|ist|sind|hat|haben|beträgt|etwa|rund|und|es|el|los|son|tiene|hay|mide|unos|è|sono|é|são|tem)(?!\w)",
     re.IGNORECASE,
 )
 _MINUS_WORDS = r"(?<![^\W_])(?:minus|negative|moins|menos|meno|минус|سالب|ऋण)\s|(?:负|負|マイナス|마이너스)\s?"
 _PERCENT_WORDS = r"percent|per\ cent|pct|prozent|pour\ cent|por\ ciento|per\ cento|por\ cento|процент\w*"
 
-_NUMBER = re.compile(
+_NUMBER = compile_on_use(
     rf"""
     (?<![A-Za-z\d_^]) (?<!\d\.) (?<![A-Za-z]-)              # not inside a word, a name (GPT-4) or another number
     (?P<open>(?<=[√±])|(?<=[√±][ {{(]))?

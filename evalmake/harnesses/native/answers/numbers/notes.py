@@ -7,6 +7,7 @@ from itertools import islice
 
 from evalmake.harnesses.native.answers.numbers.sentence import CONCLUSION
 from evalmake.harnesses.native.answers.reply_text import ANNOUNCING
+from evalmake.lazy_pattern import compile_on_use
 
 _MOST = 20
 """Notes that are looked at."""
@@ -36,7 +37,7 @@ _SENTENCES = (
     r"|tieni presente|ho supposto|tenha em mente"
 )
 _START = r'(?<=[.!?。！？ \n])(?<![^.!?。！？\n] )[#>*_"\'(\[ ]{0,6}'
-_REMARK = re.compile(
+_REMARK = compile_on_use(
     rf"{_START}(?:(?:{_REMARKS}) ?[:：]|why\?|(?:{_UNSPACED_REMARKS}) ?[:：]|(?<=\()(?:假设|假設)"
     rf"|(?P<check>(?:{_CHECKS}|{_UNSPACED_CHECKS}) ?[:：]|to (?:check|verify),"
     r"|(?:you|we) can (?:check|verify|confirm)\b|(?:this|that|it) is because\b|das liegt daran|c'est parce que"
@@ -44,10 +45,10 @@ _REMARK = re.compile(
     rf"|(?P<sentence>{_SENTENCES}))",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[^\n]*?(?:[.!?。](?=[ )\n]|$)|(?=\n)|$)")
-_LINE = re.compile(r"[^\n]*")
-_HEADED = re.compile(r"(?P<gap>\n+)(?![^\n]{0,40}[:：])[^\n]*\d[^\n]*")
-_CONCLUDES = re.compile(
+_SENTENCE = compile_on_use(r"[^\n]*?(?:[.!?。](?=[ )\n]|$)|(?=\n)|$)")
+_LINE = compile_on_use(r"[^\n]*")
+_HEADED = compile_on_use(r"(?P<gap>\n+)(?![^\n]{0,40}[:：])[^\n]*\d[^\n]*")
+_CONCLUDES = compile_on_use(
     rf"{'|'.join(map(re.escape, ANNOUNCING))}|(?<!\w)(?:{CONCLUSION}|(?:makes?|gives?|leaves?|totals?) )(?![A-Za-z])",
     re.IGNORECASE,
 )

@@ -5,25 +5,26 @@ from __future__ import annotations
 import re
 
 from evalmake.harnesses.native.answers.reply_text import fold
+from evalmake.lazy_pattern import compile_on_use
 
 _TAIL = 2_000
 """Characters at the end of a reply that are looked at."""
 _SERIES = ("abcdefgh", ("i", "ii", "iii", "iv", "v", "vi"), "12345678")
 _PART = r"(?:parts?|questions?|answers?|q|teil|aufgabe|partie|parte|inciso|часть|пункт|problem) ?"
 _NAME = r"[a-h]|i{1,3}|iv|vi?|[1-8]"
-_LABEL = re.compile(
+_LABEL = compile_on_use(
     rf"(?:(?<![^\W\d])\((?P<bracketed>{_NAME})\)|(?<![^\s,;*_(:\"])(?:{_PART}\(?(?P<part>{_NAME})\)?"
     rf"|(?P<plain>(?:{_NAME})(?=\))|(?:[a-h]|i{{1,3}}|iv|vi?)(?=\.)|(?<=\n)[1-8](?=\.))[).]))"
     r"[*_]*[ ]?[:：=]?[*_]*(?=[\s$\\\-]|\d)",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"</?\w{1,20}>")
+_TAG = compile_on_use(r"</?\w{1,20}>")
 _CIRCLED = {ord(sign): f"({number}) " for number, sign in enumerate("①②③④⑤⑥⑦⑧", 1)}
-_LINE_START = re.compile(r"\n[ >*_]+")
+_LINE_START = compile_on_use(r"\n[ >*_]+")
 _NUMBER = r"-?\d[\d.,/ ]*"
 _WORD = r"[^\W\d]{1,20}"
 # "5", "x = 5 cm", "**5 apples**", "$7"
-_ANSWER = re.compile(
+_ANSWER = compile_on_use(
     rf"[\s*_$\\(=:-]*(?:{_WORD} ?[=≈] ?)?[\s*_$\\(£€-]*{_NUMBER}[\s*_$\\)%°]*(?:{_WORD}[\s*_$]*){{0,3}}[\s.,;*_$\\)]*"
     r"(?:(?:and|und|et|y|e)\s+)?",
     re.IGNORECASE,
@@ -31,7 +32,7 @@ _ANSWER = re.compile(
 
 
 # "The area is 5 cm.", "3 + 2 = 5"
-_SENTENCE = re.compile(rf"[^\n.,;]{{0,200}}?(?<![\w.]){_NUMBER}[^\d\n]{{0,40}}\s*", re.IGNORECASE)
+_SENTENCE = compile_on_use(rf"[^\n.,;]{{0,200}}?(?<![\w.]){_NUMBER}[^\d\n]{{0,40}}\s*", re.IGNORECASE)
 
 
 def ends_in_parts(reply: str) -> bool:

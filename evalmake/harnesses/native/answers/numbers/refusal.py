@@ -6,13 +6,14 @@ import re
 
 from evalmake.harnesses.native.answers.numbers.sentence import CONCLUSION
 from evalmake.harnesses.native.answers.words.refusals import REFUSALS, UNDETERMINED, compile_phrases
+from evalmake.lazy_pattern import compile_on_use
 
 _REFUSAL = compile_phrases([*REFUSALS.values(), *UNDETERMINED.values()])
 _FIRST = 2_000
 """Characters in which a refusal stands."""
-_SENTENCE_END = re.compile(r"[.!?] |[。！？\n]")
+_SENTENCE_END = compile_on_use(r"[.!?] |[。！？\n]")
 # A reply that goes on to an answer: "I'm not sure, but 42", "x is unknown. Let x = 6".
-_GOES_ON = re.compile(
+_GOES_ON = compile_on_use(
     r"[=≈#{]|[.,:!?\n] ?\W{0,3}\d[\d.,]*[^\w\n<]*(?:</\w{1,20}>|$)"
     r"|(?<!\w)(?:but|however|yet|if|assuming|let|about|approximately|around"
     r"|roughly|maybe|perhaps|probably|guess|estimate|think|believe|i'd say|it is|it's|directly"

@@ -10,9 +10,11 @@ from collections.abc import Collection, Mapping, Set
 from fractions import Fraction
 from math import prod
 
+from evalmake.lazy_pattern import compile_on_use
+
 MARK = "[\ue100-\ue1ff]"
 _WORD = r"[^\W\d\ue000-\ue1ff]{1,20}"
-_TAG = re.compile("<[^<>]{0,40}>")
+_TAG = compile_on_use("<[^<>]{0,40}>")
 _MOST = 6
 """Circumstances after each other that are cut off."""
 
@@ -28,7 +30,7 @@ _SUBORDINATE = (
 )
 """Words that begin a clause, which explains, dates or restricts the clause before it."""
 _SUBORDINATE_UNSPACED = "因为|因為|由于|由於|其中|如果|当(?=[A-Za-z])"
-_REASON = re.compile(
+_REASON = compile_on_use(
     "[ ,]*(?:because|since|weil|da|denn|parce que|puisque|car|porque|ya que|pues|perché|poiché|pois|já que"
     "|потому что|так как|لأن|因为|因為|由于|由於|as|for)",
     re.IGNORECASE,
@@ -56,13 +58,13 @@ _PURPOSE = (
 )
 
 _COMPARED = rf"{MARK} (?:of (?:which|whom|them)\b|(?:{_WORD} )?(?:more|less|fewer|{_WORD}er) than\b)"
-_CLAUSE = re.compile(
+_CLAUSE = compile_on_use(
     rf"(?<=\S)[ ,]+(?:(?:{_SUBORDINATE})(?!\w)|{_PURPOSE})|{_SUBORDINATE_UNSPACED}|,(?= {_COMPARED})"
     rf"|,? (?:as|for)(?= {MARK})",
     re.IGNORECASE,
 )
 _TOTAL = " (?:altogether|in total|in all|overall|total|left|remain(?:s|ing)?)\\b"
-_CONCLUDED = re.compile(
+_CONCLUDED = compile_on_use(
     rf"(?<!\w)(?:{CONCLUSION})(?![A-Za-z])[^\ue100-\ue1ff]*{MARK}|{MARK}(?: {_WORD}){{0,3}}{_TOTAL}",
     re.IGNORECASE,
 )
@@ -76,20 +78,20 @@ _BELONGS = (
     rf"|at(?= {MARK} (?:{_WORD} )?(?:each|apiece|per)\b)|at [a-z](?= =)"
     rf"|(?<={MARK}) (?:{_ATTRIBUTE} ){{0,3}}(?:of|из|de|di|von|من)(?: {_ATTRIBUTE}){{0,2}}"
 )
-_ADDED = re.compile(
+_ADDED = compile_on_use(
     rf"(?:{_BELONGS})(?: =)? (?P<first>{MARK})(?:(?: {_WORD}){{0,3}}(?:,|,? and)(?: the| an?)? {MARK})*"
     rf"(?:(?<= of {MARK})|(?<= of the {MARK})|(?!(?: {_WORD}){{0,3}}{_TOTAL}))[^=:\ue100-\ue1ff]{{0,60}}$",
     re.IGNORECASE,
 )
 # "5 full batches, with 2 eggs left over"
 _FULL = "full|whole|complete|volle|ganze|vollständige|整"
-_LEFTOVER = re.compile(
+_LEFTOVER = compile_on_use(
     rf"({MARK} (?:(?:{_FULL}) ?{_WORD}|{_WORD} (?:compl[eè]t|enter|entièr|plein|llen|inter)\w{{1,4}})(?: {_WORD})?)"
     rf"(?:,|，|,? (?:with|and|mit|und|avec|et|con|y))[^\ue100-\ue1ff]{{0,30}}{MARK}[^\ue100-\ue1ff]{{0,40}}$"
 )
-_LEFT = re.compile(r"left|remain|spare|übrig|\brest|\bsobra|剩|余")
-_COLON = re.compile("[:：—]| - ")
-_AND = re.compile("[,，]| (?:and|plus|und|plus|et|y|e) ")
+_LEFT = compile_on_use(r"left|remain|spare|übrig|\brest|\bsobra|剩|余")
+_COLON = compile_on_use("[:：—]| - ")
+_AND = compile_on_use("[,，]| (?:and|plus|und|plus|et|y|e) ")
 
 
 def sentence_of(text: str, at: int) -> str:

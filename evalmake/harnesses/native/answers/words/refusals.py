@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from evalmake.harnesses.native.text_folding import UNSPACED
+from evalmake.lazy_pattern import compile_on_use
 
 REFUSALS: dict[str, str] = {
     "en": r"i(?:'m|\s+am)?\s+(?:cannot|can't|won't|unable\s+to|not\s+able\s+to)\s+"
@@ -68,6 +69,6 @@ UNDETERMINED: dict[str, str] = {
 
 def compile_phrases(phrases: Iterable[str]) -> re.Pattern[str]:
     """A pattern of any of these phrases, as whole words where the script has spaces."""
-    return re.compile(
+    return compile_on_use(
         "|".join(one if UNSPACED.search(one) else rf"(?<![^\W_])(?:{one})" for one in phrases), re.IGNORECASE
     )
