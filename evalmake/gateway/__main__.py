@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # imports leave no garbage
+
 import argparse
 import asyncio
 import os
@@ -119,4 +124,8 @@ def _listen_on_port(hosts: list[str], port: int) -> list[socket.socket]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    gc.freeze()
+    gc.enable()
+    status = main()
+    gc.freeze()  # there is nothing to collect as it ends
+    sys.exit(status)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # imports leave no garbage
+
 import argparse
 import asyncio
-import gc
 import os
 import sys
 from pathlib import Path
@@ -56,6 +60,8 @@ async def _serve(service: Service, host: str, port: int, port_file: Path | None)
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.enable()
     status = main()
     gc.freeze()  # there is nothing to collect as it ends
     sys.exit(status)

@@ -6,7 +6,6 @@ import asyncio
 import random
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from evalmake.gateway.proxy.rate_limits import LONGEST_WAIT
 from evalmake.gateway.proxy.reply_fault import find_fault
@@ -86,6 +85,8 @@ def parse_retry_after(value: bytes, date: bytes = b"") -> float | None:
 
 
 def _parse_date(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # few replies have a date, and this takes time to import
+
     try:
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)

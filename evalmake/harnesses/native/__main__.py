@@ -7,6 +7,7 @@ Exit status: 0 success; 2 the task, its data or the settings are wrong; 3 the en
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -105,6 +106,8 @@ def _run_plan(plan: Plan) -> Result:
     from evalmake.harnesses.native.runner import Run
 
     run = Run(plan)
+    gc.freeze()
+    gc.enable()
 
     def stop(number: int) -> None:
         run.progress.write()
@@ -136,4 +139,7 @@ def _print_errors(*messages: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    gc.disable()  # imports and plans leave no garbage; a run turns the collector on again
+    status = main()
+    gc.freeze()  # there is nothing to collect as it ends
+    sys.exit(status)
