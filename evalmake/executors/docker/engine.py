@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from evalmake.executors.docker.ssh_tunnel import SshTunnel
 
 _DEFAULT = "unix:///var/run/docker.sock"
-_TIMEOUT = 30.0
+_TIMEOUT = 30.0  # seconds for an answer to a question
+_CHANGE_TIMEOUT = 120.0  # for a change: a busy host takes long to create, start and remove a container
 _CONFLICT = 409
 _BACKOFF = 1.0  # seconds for which an engine that did not answer is not asked again
 _CONNECTIONS = 64  # one is held for the log of each running job
@@ -79,9 +80,18 @@ class Engine:
         from docker import APIClient
 
         class Client(APIClient):  # type: ignore[misc]
-            """Ignores the proxies and certificates of the environment."""
+            """Ignores the proxies and certificates of the environment, and waits longer for changes."""
 
             trust_env = property(lambda self: False, lambda self, value: None)
+
+            def _post(self, url: str, **given: Any) -> Any:
+                return super()._post(url, **({"timeout": _CHANGE_TIMEOUT} | given))
+
+            def _put(self, url: str, **given: Any) -> Any:
+                return super()._put(url, **({"timeout": _CHANGE_TIMEOUT} | given))
+
+            def _delete(self, url: str, **given: Any) -> Any:
+                return super()._delete(url, **({"timeout": _CHANGE_TIMEOUT} | given))
 
         if urlsplit(self.host).scheme == "ssh":
             self._tunnel = SshTunnel(self.host)

@@ -256,7 +256,9 @@ def test_open_network(contained: Contained) -> None:
     with socket.create_server(("0.0.0.0", 0)) as stranger:
         others = {"hosts": [], "port": stranger.getsockname()[1], "elsewhere": []}
         (contained.shared / "others.json").write_text(json.dumps(others))
-        assert contained.run().status == 0
+        ended = contained.run()
+
+    assert ended.status == 0, ended.text
     [attempt] = contained.attempts()
     found = _output(contained, attempt, "reached.json")
     assert found["this host"] == 1

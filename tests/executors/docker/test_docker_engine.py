@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
 import tarfile
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -60,6 +65,47 @@ def test_engine_that_says_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -
     with socket.create_server(("127.0.0.1", 0)) as silent:
         executor = box(root, f"tcp://127.0.0.1:{silent.getsockname()[1]}")
         assert executor.poll("job.1").detail.endswith(": no answer in time")
+
+
+def test_engine_that_is_slow_to_change(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change may take longer than a question, because a busy host is slow to create and remove containers."""
+    monkeypatch.setattr("evalmake.executors.docker.engine._TIMEOUT", 1.0)
+    with slow_to_change(1.5) as url:
+        engine = Engine("box", url)
+        with engine.call() as api:
+            assert api.create_container(image="base", name="one")["Id"] == "1"
+            api.put_archive("one", "/", b"")
+            api.remove_container("one")
+        engine.close()
+
+
+@contextmanager
+def slow_to_change(seconds: float) -> Iterator[str]:
+    """An engine that answers questions at once, and anything else after some time; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer({"ApiVersion": "1.44"})
+
+        def do_POST(self) -> None:
+            time.sleep(seconds)
+            self.answer({"Id": "1"})
+
+        do_PUT = do_DELETE = do_POST
+
+        def answer(self, value: object) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(value).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 def test_tls(engine: Dockerd, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
