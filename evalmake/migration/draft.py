@@ -16,6 +16,7 @@ from evalmake.migration.configuration import EnvironmentVariable, Text
 from evalmake.migration.yaml_file import Node, looks_secret
 
 _KEYWORDS = ("true", "false", "none", "model", "deployment", "benchmark", "eval", "executor", "report")
+_MOST_REASONS = 8
 _RESERVED = {*_KEYWORDS, *COMMAND_NAMES, "local", "all"}
 
 
@@ -136,6 +137,12 @@ class Draft:
     def note(self, path: str, why: str, node: Node | None = None) -> None:
         """Say that something has no place, or another form."""
         self.notes.append(Note(path, why, node))
+
+    def refuse(self, message: str, node: Node, before: int, help: Sequence[str] = ()) -> EvalmakeError:
+        """The error that nothing is left of a part of a configuration; the notes behind the first `before` say why."""
+        told = list(dict.fromkeys(f"{note.place}{note.path}: {note.why}" for note in self.notes[before:]))
+        more = [f"and {len(told) - _MOST_REASONS} more"] if len(told) > _MOST_REASONS else []
+        return make_error("bad-config", message, node.span, notes=[*told[:_MOST_REASONS], *more], help=help)
 
     def keep_comments(self, path: str, node: Node | None) -> None:
         """Remember the comments of a node and of all below it, by path and line: those of what is dropped stay, too."""

@@ -97,7 +97,7 @@ class _Promptfoo:
 
     def _write_models(self, concurrency: Node | None) -> None:
         """Write a model for each provider that speaks OpenAI's API."""
-        items = self.root.value
+        items, before = self.root.value, len(self.draft.notes)
         node = items.get("providers") or items.get("targets")
         given = [] if node is None else node.value if isinstance(node.value, list) else [node]
         for at, one in enumerate(given):
@@ -107,7 +107,7 @@ class _Promptfoo:
         if not self._models:
             message = "no provider of it speaks OpenAI's API" if given else "it names no provider"
             hint = "put its endpoint behind OpenAI's API, or write a `harness = command` (`evalmake help command`)"
-            raise make_error("bad-config", message, (node or self.root).span, help=[hint])
+            raise self.draft.refuse(message, node or self.root, before, [hint])
 
     def _write_judge(self, asserts: AssertReader) -> str:
         """Write the model that grades, if a test needs one; its name."""

@@ -14,7 +14,7 @@ from evalmake.migration.draft import Draft
 from evalmake.migration.yaml_file import Node, read_document, read_text
 
 _FIELD = re.compile(r"\{\{-?\s*([A-Za-z_][\w.-]*)\s*-?\}\}")
-_LOGIC = re.compile(r"\{%|\{\{")
+_LOGIC = re.compile(r"\{%.*?(?:%\}|$)|\{\{.*?(?:\}\}|$)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -33,18 +33,22 @@ class Prompt:
 def read_prompts(node: Node | None, folder: Path, draft: Draft, root: Node) -> list[Prompt]:
     """The prompts that can be written in an Evalfile; an error if there is none."""
     found: list[Prompt] = []
+    before = len(draft.notes)
     given = [] if node is None else node.value if isinstance(node.value, list) else [node]
     for at, one in enumerate(given):
         for label, text in _read_texts(one, folder):
             prompt = _read_prompt(one, label, text)
             if prompt is None:
-                draft.note(f"prompts.{at}", "its template has logic, and an Evalfile's has fields only", one)
+                logic = _find_logic(text)
+                draft.note(
+                    f"prompts.{at}", f"its template has logic, `{logic}`, and an Evalfile's has fields only", one
+                )
                 continue
             if prompt.messages and any(other.messages for other in found):
                 prompt.suffix = f"-{len(found) + 1}"
             found.append(prompt)
     if not found:
-        raise make_error("bad-config", "it has no prompt that an Evalfile can say", (node or root).span)
+        raise draft.refuse("it has no prompt that an Evalfile can say", node or root, before)
     return found
 
 
@@ -74,9 +78,15 @@ def _read_file(path: Path, node: Node) -> str:
         raise make_error("missing-file", str(error), node.span) from None
 
 
+def _find_logic(text: str) -> str:
+    """The first part of a template that is more than a field; empty if there is none."""
+    found = _LOGIC.search(_FIELD.sub("", text))
+    return found[0] if found else ""
+
+
 def _read_prompt(node: Node, label: str, text: str) -> Prompt | None:
     """A prompt by its text; None if its template has more than fields."""
-    if _LOGIC.search(_FIELD.sub("", text)):
+    if _find_logic(text):
         return None
     variables = tuple(dict.fromkeys(match[1].partition(".")[0] for match in _FIELD.finditer(text)))
     messages = _parse_messages(text)

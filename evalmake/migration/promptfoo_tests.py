@@ -49,6 +49,7 @@ class TestReader:
 
     def read(self, node: Node | None, prompts: Sequence[Prompt], root: Node) -> list[dict[str, Any]]:
         """The records of all tests; an error if nothing is left to check."""
+        before = len(self.draft.notes)
         self._defaults = self._read_test(self.default, "defaultTest") if self.default else {}
         records: list[dict[str, Any]] = []
         for path, test in self._list_tests(node):
@@ -57,7 +58,8 @@ class TestReader:
                 message = f"its tests, with all values of their variables, are more than {_MOST_RECORDS}"
                 raise make_error("bad-config", message, (node or root).span)
         if not records:
-            raise make_error("bad-config", "it has no test with an assert that evalmake knows", (node or root).span)
+            message = "it has no test with an assert that evalmake knows"
+            raise self.draft.refuse(message, node or root, before)
         if self.has_tags:
             records = [{"tags": [], **record} for record in records]
         return records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,22 @@ def test_mistakes(project: Project, old: str, new: str, said: str) -> None:
     assert said in ran.stderr
     assert "--> promptfooconfig.yaml:" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('["{{question}}"]', '["{{question | upper}}"]', "prompts.0: its template has logic, `{{question | upper}}`"),
+        ('["{{question}}"]', '["{% if a %}b{% endif %}"]', "prompts.0: its template has logic, `{% if a %}`"),
+        ("[{type: contains, value: hello}]", "[{type: python, value: x}]", "tests.0.assert.0 python: evalmake runs no"),
+        ("openai:gpt-4o", "bedrock:x", "providers.0 bedrock:x: it does not speak OpenAI's API"),
+    ],
+)
+def test_what_is_left_out_says_why(project: Project, old: str, new: str, reason: str) -> None:
+    """Where nothing is left of the prompts, tests or providers, the error has the reason for each."""
+    project.write("promptfooconfig.yaml", SMALL.replace(old, new))
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile", status=2)
+    assert re.search(rf"note: line \d+, {re.escape(reason)}", ran.stderr)
 
 
 def test_secrets_are_not_copied(project: Project) -> None:
