@@ -48,6 +48,18 @@ class Binding:
     override: Value | None = None
     overridden: bool = False
     override_node: tree.Expr | None = None
+    replaced: Binding | None = None
+    """The declaration in whose place it stands, as it is in a file of `include?`."""
+
+    @property
+    def location(self) -> str:
+        """Where it is declared, as `Evalfile:3`."""
+        return self.source.span(self.node.start).location
+
+    @property
+    def span(self) -> Span:
+        """The whole declaration."""
+        return Span(self.source, self.node.start, self.node.end)
 
     def value_node(self, declared: bool = False) -> tree.Expr:
         """The expression of its value; `declared` ignores an override."""
@@ -125,7 +137,7 @@ def _too_deep_error(span: Span) -> EvalmakeError:
 
 
 def _declared_at(binding: Binding) -> str:
-    return binding.source.span(binding.node.start).location
+    return binding.location
 
 
 class Evaluator:

@@ -29,6 +29,8 @@ class LoadedFile:
     source: Source
     tree: syntax.Tree
     included_at: Span | None
+    optional: bool = False
+    """Whether it, or a file that includes it, came in by `include?`: its variables take the place of others."""
 
     def span(self, node: syntax.Name | syntax.Expr | syntax.Item | syntax.Statement) -> Span:
         """Where `node` stands in this file."""
@@ -75,6 +77,7 @@ def _read_file(
     cache: Path | None,
     found: FileSet,
     open_files: list[Path],
+    optional: bool = False,
 ) -> None:
     real = path.absolute()
     if real in open_files:
@@ -99,7 +102,7 @@ def _read_file(
     source = Source(name, decode_text(data, path, at, "included here"))
     if digest is not None and at is not None:
         _check_digest(digest, data, source, at)
-    file = LoadedFile(real, source, load_tree(source, cache), at)
+    file = LoadedFile(real, source, load_tree(source, cache), at, optional)
     for item in file.tree.items:
         if isinstance(item, syntax.Include):
             _read_include(file, item, cache, found, [*open_files, real])
@@ -130,7 +133,7 @@ def _read_include(
             found.watched.add(str(match))
             continue
         name = catalog.catalog_name(match) if shipped else shorten_path(match)
-        _read_file(match, name, at, item.digest, cache, found, open_files)
+        _read_file(match, name, at, item.digest, cache, found, open_files, item.maybe or file.optional)
 
 
 def _outside_error(boundary: Boundary, path: Path, at: Span | None) -> EvalmakeError:

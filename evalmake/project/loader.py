@@ -31,7 +31,13 @@ from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.includes import FileSet, LoadedFile, read_files
 from evalmake.project.inheritance import Inheritance, Layer, ParsedDeclaration
 from evalmake.project.named_files import add_named_files
-from evalmake.project.overrides import apply_overrides, bind_variables, evaluate_variables, report_unknown_variable
+from evalmake.project.overrides import (
+    apply_overrides,
+    bind_variables,
+    check_replaced,
+    evaluate_variables,
+    report_unknown_variable,
+)
 from evalmake.project.pinned_inputs import apply_lock
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.policy import check_policy, check_requires, check_seeds
@@ -86,6 +92,7 @@ def load_project_from(
     settings = _read_settings(files, scope, diagnostics)
     check_requires(settings, files.files[-1], diagnostics)
     diagnostics.check()
+    check_replaced(scope, settings[0].overrides, diagnostics)
     given = apply_overrides(scope, overrides, settings[0].overrides, diagnostics)
     diagnostics.check()
     evaluate_variables(scope, diagnostics)

@@ -18,7 +18,19 @@ from evalmake.project.includes import LoadedFile
 
 
 def bind_variables(files: Sequence[LoadedFile], diagnostics: Diagnostics) -> dict[str, Binding]:
-    """Every variable of every file; declaring a name twice is an error."""
+    """Every variable of every file; declaring a name twice is an error, unless a file of `include?` does.
+
+    Such a file is for one machine or environment: its declaration stands in place of the other.
+    """
+    ordinary = [file for file in files if not file.optional]
+    bindings = _bind_declared(ordinary, diagnostics)
+    for name, binding in _bind_declared([file for file in files if file.optional], diagnostics).items():
+        binding.replaced = bindings.get(name)
+        bindings[name] = binding
+    return bindings
+
+
+def _bind_declared(files: Sequence[LoadedFile], diagnostics: Diagnostics) -> dict[str, Binding]:
     bindings: dict[str, Binding] = {}
     for file in files:
         for item in file.tree.items:
@@ -41,6 +53,43 @@ def bind_variables(files: Sequence[LoadedFile], diagnostics: Diagnostics) -> dic
             else:
                 bindings[name] = Binding(file.source, item)
     return bindings
+
+
+def check_replaced(scope: Scope, allowed: Sequence[str] | None, diagnostics: Diagnostics) -> None:
+    """Hold what files of `include?` replace to the rules of an override: the same type, and only what may be."""
+    for name, binding in scope.bindings.items():
+        if (declared := binding.replaced) is None:
+            continue
+        if allowed is not None and name not in allowed:
+            _report_forbidden(name, binding.span, declared.span, allowed, diagnostics)
+            continue
+        try:
+            before, value = Evaluator(scope, declared.source)(declared.node.value), scope.variable(name, binding.span)
+        except EvalmakeError:
+            continue  # a variable of the environment that is not set here may be why it is replaced
+        if not _is_same_type(value, before):
+            diagnostics.error(
+                "bad-override",
+                f"`{name}` is {describe_type(before)}, and this is {describe_type(value)}",
+                binding.span,
+                also=[(declared.span, "its type comes from this declaration")],
+            )
+
+
+def describe_replaced(scope: Scope) -> list[str]:
+    """What files of `include?` say in place of others, as a plan tells it."""
+    return [
+        f"{name} = {_quote_value(binding)} at {binding.location},"
+        f" in place of {_quote_value(binding.replaced)} at {binding.replaced.location}"
+        for name, binding in scope.bindings.items()
+        if binding.replaced is not None and not binding.overridden
+    ]
+
+
+def _quote_value(binding: Binding) -> str:
+    """The value as it is written, on one line."""
+    value = binding.node.value
+    return " ".join(binding.source.text[value.start : value.end].split())
 
 
 def apply_overrides(
@@ -84,14 +133,7 @@ def _apply_override(
         return
     declared_at = Span(binding.source, binding.node.start, binding.node.end)
     if allowed is not None and name not in allowed:
-        may = f"only {', '.join(allowed)} may be" if allowed else "nothing may be"
-        diagnostics.error(
-            "override-forbidden",
-            f"`{name}` may not be overridden",
-            span,
-            also=[(declared_at, "declared here")],
-            notes=[f"`settings {{ overrides }}` says that {may}"],
-        )
+        _report_forbidden(name, span, declared_at, allowed, diagnostics)
         return
     try:
         declared = scope.variable(name, declared_at, declared=True)
@@ -110,6 +152,19 @@ def _apply_override(
             also=[(declared_at, "its type comes from this declaration")],
             help=_suggest_value(name, text, declared),
         )
+
+
+def _report_forbidden(
+    name: str, span: Span, declared_at: Span, allowed: Sequence[str], diagnostics: Diagnostics
+) -> None:
+    may = f"only {', '.join(allowed)} may be" if allowed else "nothing may be"
+    diagnostics.error(
+        "override-forbidden",
+        f"`{name}` may not be overridden",
+        span,
+        also=[(declared_at, "declared here")],
+        notes=[f"`settings {{ overrides }}` says that {may}"],
+    )
 
 
 def _suggest_value(name: str, text: str, declared: Value) -> list[str]:
@@ -177,13 +232,16 @@ def _read_typed_value(scope: Scope, text: str, declared: Value, place: Span) -> 
         value = Evaluator(scope, source)(node)
     except EvalmakeError:
         raise ValueError(text) from None
-    numbers = (int, float)
-    same = type(value) is type(declared) or (
-        isinstance(value, numbers)
-        and isinstance(declared, numbers)
-        and not isinstance(value, bool)
-        and not isinstance(declared, bool)
-    )
-    if value is None or declared is None or same:
+    if _is_same_type(value, declared):
         return value, node
     raise ValueError(text)
+
+
+def _is_same_type(value: Value, declared: Value) -> bool:
+    """Whether a value may stand for another: `none` may for all, and a whole number for any."""
+    numbers = (int, float)
+    if value is None or declared is None or type(value) is type(declared):
+        return True
+    if isinstance(value, bool) or isinstance(declared, bool):
+        return False
+    return isinstance(value, numbers) and isinstance(declared, numbers)

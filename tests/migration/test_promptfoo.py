@@ -173,7 +173,7 @@ def test_mistakes(project: Project, old: str, new: str, said: str) -> None:
     [
         ('["{{question}}"]', '["{{question | upper}}"]', "prompts.0: its template has logic, `{{question | upper}}`"),
         ('["{{question}}"]', '["{% if a %}b{% endif %}"]', "prompts.0: its template has logic, `{% if a %}`"),
-        ("[{type: contains, value: hello}]", "[{type: python, value: x}]", "tests.0.assert.0 python: evalmake runs no"),
+        ("[{type: contains, value: hello}]", "[{type: python, value: x}]", "tests.0.assert.0 python: "),
         ("openai:gpt-4o", "bedrock:x", "providers.0 bedrock:x: it does not speak OpenAI's API"),
     ],
 )
