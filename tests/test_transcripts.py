@@ -287,6 +287,7 @@ STAGES: dict[str, Stage] = {
     "missing-secret": edited('"acme-7b"', '"acme-7b"\n    api_key  = secret("ACME_KEY")'),
     "newer-store": of_a_later_version,
     "not-available": PLAIN,
+    "notify-failed": edited("LIMIT = 500", 'LIMIT = 500\n\nsettings { notify = "http://127.0.0.1:9/team" }'),
     "not-utf8": also("Evalfile", EVALFILE.replace("LIMIT", "# Grüße\nLIMIT", 1).encode("latin1")),
     "not-locked": edited("model acme {\n", VLLM, ENDPOINT, ""),
     "nothing-to-accept": built,

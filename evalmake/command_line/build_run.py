@@ -13,6 +13,7 @@ import click
 
 from evalmake import fastpath
 from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.language.diagnostic import Diagnostic
 from evalmake.null_build import remember_null_build
 from evalmake.project.command_words import Words
 from evalmake.run.descriptors import raise_descriptor_limit
@@ -27,6 +28,7 @@ from evalmake.terminal.outcome import (
     render_outcome,
     render_planned_gates,
     render_revalidated,
+    render_summary,
     to_json,
 )
 from evalmake.terminal.plan import render_plan, render_requirements
@@ -55,6 +57,8 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
             print_annotations(outcome.problems)
         return outcome.status
     problems = collect_problems(outcome, folded=not request.json)
+    if outcome.plan.stale and (warning := _notify(outcome)):
+        problems.append(warning)
     if problems:
         print_diagnostics(problems, argv)
     if request.json:
@@ -67,6 +71,13 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
     if outcome.plan.is_empty and not outcome.ran and not told_once:
         remember_null_build(outcome, argv, "" if quiet else clean(render_nothing_to_do(outcome)), start)
     return outcome.status
+
+
+def _notify(outcome: BuildOutcome) -> Diagnostic | None:
+    """Tell who wants to know how the build ended; a warning if that fails."""
+    from evalmake.notification import notify_of_end
+
+    return notify_of_end(outcome, "\n".join(render_summary(outcome)), collect_problems(outcome))
 
 
 def _make_request(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> Request:

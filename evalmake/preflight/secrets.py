@@ -33,11 +33,15 @@ def check_secrets(context: BuildContext, diagnostics: Diagnostics) -> None:
 
 
 def required_secrets(project: Project, nodes: Iterable[Node]) -> dict[str, Span]:
-    """The secrets of evaluations, their servers and their judges, each with a place that names it."""
+    """The secrets of evaluations, their servers, their judges and `notify`, each with a place that names it."""
     found: dict[str, Span] = {}
-    for node in distinct_cells(nodes):
+    cells = list(distinct_cells(nodes))
+    for node in cells:
         for name, span in _secrets_of(project, node).items():
             found.setdefault(name, span)
+    notify = project.settings.notify
+    if cells and isinstance(notify, SecretRef):
+        found.setdefault(notify.name, project.settings_fields.spans["notify",].value)
     return found
 
 

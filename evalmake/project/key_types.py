@@ -166,6 +166,14 @@ def _check_url(value: object) -> object:
     return value
 
 
+def _check_notified(value: object) -> object:
+    if isinstance(value, str) and not _is_url(value) or not isinstance(value, str | SecretRef | None):
+        raise PydanticCustomError("bad_url", 'write a URL, "https://HOST/PATH", or `secret("NAME")`')
+    if isinstance(value, str) and re.match(r"https?://[^/]*@", value):
+        raise PydanticCustomError("secret_url", 'a URL holds no user or password: use `secret("NAME")`')
+    return value
+
+
 def _check_weights(value: object) -> object:
     """Refuse a list of files from several folders: a server is given one."""
     if isinstance(value, Files) and len(value.roots) > 1:
@@ -232,6 +240,7 @@ Confidence = Annotated[float, BeforeValidator(_check_share)]
 Precision = Annotated[float, BeforeValidator(_check_precision)]
 Rate = Annotated[str, BeforeValidator(_check_rate)]
 Endpoint = Annotated[str, BeforeValidator(_check_url)]
+Notified = Annotated[SecretRef | str, BeforeValidator(_check_notified)]
 CacheSize = Annotated[Size, BeforeValidator(_check_cache_size)]
 Statuses = Annotated[Any, BeforeValidator(_check_statuses)]
 LoggedExchanges = Annotated[Any, BeforeValidator(_check_logged)]

@@ -154,6 +154,7 @@ def _load_declarations(
     add_models_of_folders(project, diagnostics)
     add_benchmarks_of_axes(project, plugins, parsed, diagnostics)
     diagnostics.check()
+    project.settings_fields = settings[1]
     if locked:
         apply_lock(project)
         check_policy(project, settings[1], diagnostics)

@@ -13,6 +13,7 @@ from evalmake.language.source import Span
 from evalmake.pins.lock import Lock
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
+from evalmake.project.fields import Fields
 from evalmake.project.includes import FileSet, LoadedFile
 from evalmake.project.schema import Settings
 
@@ -47,6 +48,8 @@ class Project:
     names: dict[str, Span] = field(default_factory=dict)
     baselines: dict[str, bytes] = field(default_factory=dict)
     """The files of the baselines that requirements compare with, by their names, as far as they are there."""
+    settings_fields: Fields = field(default_factory=Fields)
+    """What the `settings` block says, with its places."""
     missing_baselines: dict[str, str] = field(default_factory=dict)
     """The names of the others, each with one that may be meant."""
 

@@ -23,6 +23,7 @@ from evalmake.project.key_types import (
     ModelName,
     ModelPrice,
     Natural,
+    Notified,
     Parameters,
     Precision,
     Rate,
@@ -94,6 +95,13 @@ class Settings(Block):
     )
     shared: Annotated[Literal["group"], BeforeValidator(to_word)] | None = define_key(
         None, "Who else may write to the store: the group of its folder.", "group", unset="nobody"
+    )
+    notify: Notified | None = define_key(
+        None,
+        "Where a build that ran something tells how it ended: a URL, which gets one POST of JSON.",
+        'secret("SLACK_WEBHOOK")',
+        type="URL or `secret(...)`",
+        unset="nobody is told",
     )
     seeds: Texts = define_key((), "Folders with reply caches that are read and never written.", '["../shared"]')
 

@@ -33,7 +33,7 @@ def render_outcome(outcome: BuildOutcome, verbose: bool = False) -> str:
     if done_before:
         parts.append("\n".join([*render_revalidated(outcome), render_nothing_to_do(outcome).rstrip("\n")]))
     else:
-        parts.append("\n".join([*render_revalidated(outcome), *_render_summary(outcome)]))
+        parts.append("\n".join([*render_revalidated(outcome), *render_summary(outcome)]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -121,7 +121,7 @@ def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
     )
 
 
-def _render_summary(outcome: BuildOutcome) -> list[str]:
+def render_summary(outcome: BuildOutcome) -> list[str]:
     """Lines on gates, evaluations, machine time and reports."""
     lines = [text] if (text := _count_gates(outcome, met=True)) else []
     lines += [text] if (text := _count_evaluations(outcome)) else []
