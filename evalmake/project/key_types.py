@@ -167,7 +167,7 @@ def _check_url(value: object) -> object:
 
 
 def _check_notified(value: object) -> object:
-    if isinstance(value, str) and not _is_url(value) or not isinstance(value, str | SecretRef | None):
+    if (isinstance(value, str) and not _is_url(value)) or not isinstance(value, str | SecretRef | None):
         raise PydanticCustomError("bad_url", 'write a URL, "https://HOST/PATH", or `secret("NAME")`')
     if isinstance(value, str) and re.match(r"https?://[^/]*@", value):
         raise PydanticCustomError("secret_url", 'a URL holds no user or password: use `secret("NAME")`')
