@@ -126,6 +126,4 @@ def _listen_on_port(hosts: list[str], port: int) -> list[socket.socket]:
 if __name__ == "__main__":
     gc.freeze()
     gc.enable()
-    status = main()
-    gc.freeze()  # there is nothing to collect as it ends
-    sys.exit(status)
+    sys.exit(main())  # the collector closes the connections that other threads have to the cache
