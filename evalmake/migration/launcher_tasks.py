@@ -89,9 +89,23 @@ def read_task(configuration: Configuration, draft: Draft, at: int, node: Node) -
     name, image = configuration.get(f"{path}.name", ""), configuration.find(f"{path}.container")
     entry = find_entry(str(name), node.value.get("name", node).span, known=image is None)
     settings = read_run_settings(configuration, draft, f"{path}.{_SETTINGS}")
+    if entry is not None:
+        _drop_what_lacks_a_place(entry, settings, draft, path)
     kind = _read_kind(configuration, path, entry)
     endpoint = _read_endpoint(configuration, draft, path, _APIS[kind])
     return Task(path, node, str(name), entry, settings, kind, endpoint)
+
+
+def _drop_what_lacks_a_place(entry: Entry, settings: RunSettings, draft: Draft, path: str) -> None:
+    """Leave out a limit and a judge that the command of the task has no place for, with a note."""
+    if "limit" in entry.lacks and settings.limit is not None:
+        why = f"{entry.harness} has no place for it: it always asks everything"
+        draft.note(f"{path}.{_SETTINGS}.config.params.limit_samples", why, settings.limit.node)
+        settings.limit = None
+    if "judge" in entry.lacks and settings.judge is not None:
+        why = f"{entry.harness} asks no judge"
+        draft.note(f"{path}.{_SETTINGS}.config.params.extra.judge", why, settings.judge.node)
+        settings.judge = None
 
 
 def _read_kind(configuration: Configuration, path: str, entry: Entry | None) -> str:

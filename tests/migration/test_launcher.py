@@ -353,3 +353,21 @@ def test_a_missing_value_of_all_tasks_is_told_once(project: Project) -> None:
     assert said.count("is not given") == 1
     assert f"give it on the command line: {path}=..." in said
     assert project.run("import", "c.yaml", f"{path}=3").stdout.count("limit ") == 1
+
+
+def test_what_a_task_has_no_place_for_is_left_out(project: Project) -> None:
+    """A limit and a judge of all tasks do not keep those from planning that take none; each is noted at its line."""
+    judge = "{url: 'http://127.0.0.1:9/v1', model_id: j}"
+    text = OF_ONE_TASK.format(task="simple_evals.simpleqa", more="").replace(
+        "  tasks:",
+        "  nemo_evaluator_config:\n    config:\n      params:\n        limit_samples: 7\n"
+        f"        extra:\n          judge: {judge}\n  tasks:",
+    )
+    project.write("c.yaml", text + "    - name: garak.garak\n    - name: lm-evaluation-harness.ifeval\n")
+    ran = project.run("import", "c.yaml", "-o", "Evalfile")
+    written = (project.root / "Evalfile").read_text()
+    assert "when benchmark = garak.garak {\n        limit = none" in written
+    assert written.count("judge = judge") == 1
+    assert "c.yaml:8: evaluation.tasks.1.nemo_evaluator_config.config.params.limit_samples: garak has no" in ran.stderr
+    assert "extra.judge: lm-evaluation-harness asks no judge" in ran.stderr
+    assert "3 to run" in project.run("-n").stdout
