@@ -33,6 +33,7 @@ def make_page_data(results: ResultSet, means: Sequence[Mapping[str, Any]], left_
         "plan": results.plan,
         "confidence": format_percent(results.confidence),
         "summary": list_summary(results),
+        "problems": [list(problem) for problem in _list_problems(results)],
         "rows": results.rows,
         "column": results.column,
         "compare": results.compare,
@@ -53,6 +54,24 @@ def make_page_data(results: ResultSet, means: Sequence[Mapping[str, Any]], left_
         "fields": FIELDS,
         "terms": {"bases": BASES, "tests": TESTS, "paired": PAIRED, "average": AVERAGE},
     }
+
+
+def _list_problems(results: ResultSet) -> Iterator[tuple[str, str]]:
+    """What is wrong, and the address of the view that shows it."""
+    runs = distinct_runs(results.results)
+    unmet = sum(gate.met is False for gate in results.gates)
+    unjudged = sum(gate.met is None for gate in results.gates)
+    unscored = sum(_count_unscored(result) for result in runs)
+    truncated = int(sum(result.usage.get("replies_truncated", 0) for result in runs))
+    for number, one, many, address in (
+        (unmet, "gate not met", "gates not met", "#/?to=gates"),
+        (unjudged, "gate not judged", "gates not judged", "#/?to=gates"),
+        (len(results.missing), "evaluation without a result", "evaluations without a result", "#/?to=missing"),
+        (unscored, "unscored sample", "unscored samples", "#/samples?mode=unscored"),
+        (truncated, "truncated reply", "truncated replies", "#/samples?mode=truncated"),
+    ):
+        if number:
+            yield f"{number} {one if number == 1 else many}", address
 
 
 def _section_to_json(section: TableSection) -> dict[str, Any]:

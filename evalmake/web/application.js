@@ -47,6 +47,7 @@ async function draw() {
   document.getElementById("main").replaceChildren(title, view.node);
   drawLinks(name);
   if (before !== undefined && before !== name) (view.place ?? title).focus({ preventScroll: true });
+  view.shown?.();
   if (query.has("find")) {
     changeQuery({ find: null }, false);
     view.search?.();
@@ -78,6 +79,7 @@ function drawHead() {
   document.getElementById("head").replaceChildren(
     element("h1", { dir: "auto" }, visible(report.title)),
     element("p", { class: "summary" }, visible(report.summary.join(" · "))),
+    report.problems.length ? element("p", { class: "problems" }, report.problems.map(([text, address]) => [element("a", { href: address }, text), " "])) : "",
     element("p", { class: "small plan" }, "Plan ", element("code", {}, report.plan.slice(0, 19))),
   );
 }

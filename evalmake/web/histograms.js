@@ -2,6 +2,7 @@
 
 import { element, shape, visible } from "./elements.js";
 import { countOf } from "./numbers.js";
+import { report } from "./report_data.js";
 
 const BINS = 30, WIDTH = 300, HEIGHT = 48;
 
@@ -22,7 +23,7 @@ export function drawDistributions(title, groups, format) {
       element("td", {}, format(values.at(-1))),
     );
   });
-  const heads = ["", `0 to ${format(most)}`, "median", "95 % below", "most"];
+  const heads = [report.rows, `0 to ${format(most)}`, "median", "95 % below", "most"];
   const table = element("table", { class: "plain" }, element("thead", {}, element("tr", {}, heads.map((text) => element("th", { scope: "col" }, text)))), element("tbody", {}, lines));
   return [element("h3", {}, title), element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": title }, table)];
 }

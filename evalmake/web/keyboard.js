@@ -19,7 +19,10 @@ export function listenForKeys(current, go, addresses) {
     const isWriting = event.target.matches?.("input:not([type=checkbox]), textarea, select");
     if (event.key === "Escape") {
       if (help.open) return;
-      if (isWriting) event.target.blur();
+      if (isWriting) {
+        event.target.blur();
+        event.preventDefault(); // which would empty the filter
+      }
       else if (!hideTip()) current()?.close?.();
       return;
     }

@@ -5,6 +5,7 @@ import { report } from "./report_data.js";
 
 const NONE = -1;
 const KEPT_BLOCKS = 600;
+const AHEAD = 4; // blocks that are decoded meanwhile, as who reads one mostly goes on
 
 // What a sample is, as bits of its state.
 export const FAILED = 1;
@@ -28,11 +29,13 @@ function decodeBlock(id) {
 }
 
 async function inflate(base64) {
-  const binary = atob(base64);
-  const bytes = new Uint8Array(binary.length);
-  for (let place = 0; place < bytes.length; place++) bytes[place] = binary.charCodeAt(place);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([decodeBase64(base64)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return JSON.parse(await new Response(stream).text());
+}
+
+function decodeBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 /** The columns of all samples. Numbers that are not known are NaN, and places in lists -1. */
@@ -119,6 +122,7 @@ export class Samples {
 
 async function readFrom(kind, starts, number) {
   const place = findBlock(starts, number);
+  for (let next = place + 1; next < Math.min(place + AHEAD, starts.length); next++) decodeBlock(`${kind}-${next}`);
   return (await decodeBlock(`${kind}-${place}`))[number - starts[place]];
 }
 

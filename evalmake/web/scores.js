@@ -20,7 +20,9 @@ export function showScores(query) {
     drawOthers(),
     drawLegend(),
   ];
-  return { title: "Scores", node: element("div", {}, parts) };
+  const node = element("div", {}, parts);
+  const place = { gates: "#gates", missing: "#missing" }[query.get("to")];
+  return { title: "Scores", node, shown: () => place && node.querySelector(place)?.scrollIntoView() };
 }
 
 /** Which drawing of the same data is shown. */
