@@ -26,6 +26,7 @@ from evalmake.preflight.host_files import check_host_files
 from evalmake.preflight.hub_datasets import check_hub_datasets
 from evalmake.preflight.images import check_evaluation_images, check_server_images
 from evalmake.preflight.interceptors import check_interceptors
+from evalmake.preflight.judges import note_needless_judges
 from evalmake.preflight.parameter_names import check_parameter_names, note_unknown_parameters
 from evalmake.preflight.parameter_values import check_parameter_values
 from evalmake.preflight.pins import check_locked_inputs
@@ -80,6 +81,7 @@ BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_data_files,  # local data files can be read, and fit the prompt, as their harness says
     note_unknown_parameters,  # request parameters that evalmake does not know are told
     note_replaced_system_messages,  # a system message that an adapter replaces is told
+    note_needless_judges,  # a judge that nothing asks is told
     check_gpus,  # no evaluation needs more GPUs than there are
     check_secrets,  # every secret has a value
 )

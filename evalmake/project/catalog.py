@@ -195,6 +195,17 @@ def requires_judge(values: Mapping[str, Any]) -> bool:
     return "azure_judge" in entry.keys or "judge" in entry.keys.get("extra", {})
 
 
+def asks_no_judge(values: Mapping[str, Any]) -> bool:
+    """Whether a benchmark of the catalog is graded without a judge, and has no switch for one."""
+    entry = _find_entry(values)
+    if entry is None or "judge" in (*entry.requires, *entry.lacks) or "azure_judge" in entry.keys:
+        return False
+    extra = entry.keys.get("extra", {})
+    own = extra.get("judge")
+    named = isinstance(own, Mapping) and not {"enabled", "url", "base_url", "model_id", "api_key"}.isdisjoint(own)
+    return not named and "judge_support" not in extra
+
+
 def find_other_endpoints(values: Mapping[str, Any]) -> list[str]:
     """Whom a benchmark asks past the gateway, as the catalog knows it and as its `extra` says; not its judge.
 

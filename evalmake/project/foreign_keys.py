@@ -107,7 +107,9 @@ _FORMS: Mapping[str, Mapping[str, str]] = {
         "gate": "a bound is a requirement: `require METRIC >= 0.8`",
         "parallel": "`evalmake -j N`, or `slots` of the executor, bounds what runs at a time",
         "env": "the `env` of the executor is that of its jobs",
-        "tags": "an alias names several targets: `nightly: a b`",
+        "tags": 'an alias names several targets: `nightly: a b`; `tags = "{topic}"` of a benchmark groups its records',
+        "weight": 'records have weights by a benchmark: `weight = "{share}"`; benchmarks have them in a report: '
+        "`average = { NAME = { a = 2, b = 1 } }`",
     },
     "report": {
         "title": "a report is titled by its name: `report NAME { ... }`",

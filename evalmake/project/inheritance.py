@@ -279,7 +279,7 @@ class Inheritance:
             "misplaced",
             f"`{word}` belongs in an eval",
             file.span(statement),
-            help=["only an eval has axes, conditions and requirements"],
+            help=[_suggest_eval(statement, file)],
         )
 
 
@@ -300,3 +300,19 @@ def _find_origins(statement: tree.Assign, block: Layer, value: object) -> tuple[
 def _distinct_files(line: Sequence[ParsedDeclaration]) -> list[LoadedFile]:
     """The files of a line of parents, each once; the declaration's own comes first."""
     return list({id(link.file): link.file for link in reversed(line)}.values())
+
+
+_OF_MODELS = ("api", "api_key", "deployment", "endpoint", "name", "price")
+"""Keys of models that no axis goes over."""
+
+
+def _suggest_eval(statement: tree.Statement, file: LoadedFile) -> str:
+    """What to write in an eval in place of a statement that only an eval has."""
+    if not isinstance(statement, tree.Axis):
+        return "only an eval has axes, conditions and requirements"
+    written, key = file.span(statement).text, statement.key.text
+    if key in _OF_MODELS:
+        return f"a model has one `{key}`: declare a model for each, and write `model in [a, b]` in an eval"
+    if '"' in written or "'" in written:
+        return f"only an eval has axes; write it there, by the names of variables: `{key} in [SHORT, LONG]`"
+    return f"only an eval has axes; write it there: `{' '.join(written.split())}`"
