@@ -140,6 +140,4 @@ def _print_errors(*messages: str) -> None:
 
 if __name__ == "__main__":
     gc.disable()  # imports and plans leave no garbage; a run turns the collector on again
-    status = main()
-    gc.freeze()  # there is nothing to collect as it ends
-    sys.exit(status)
+    sys.exit(main())
