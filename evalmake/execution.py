@@ -50,7 +50,7 @@ def run_stale(
     nodes = distinct_actions(plan.stale)
     register_workspace(workspace.project.path, workspace.store_folder)
     environments = workspace.environments()
-    declarations = declarations_with_packages(workspace, nodes)
+    declarations = declarations_with_packages(workspace, [plan.graph.nodes[node.name] for node in nodes])
     environments.build(declarations, emit)
     check_task_names(declarations, workspace.plugins, environments)
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of)

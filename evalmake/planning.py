@@ -10,14 +10,17 @@ from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.plan import make_plan as make_plan_from_records
 from evalmake.planner.staleness import ActionHistory, Reason
+from evalmake.planner.stored_replies import StoredReplies
 from evalmake.preflight.context import BuildContext, first_of_each
 from evalmake.preflight.data_files import check_data_files
 from evalmake.preflight.run_all import check_build
 from evalmake.preflight.secrets import required_secrets, signing_secrets
 from evalmake.project.declarations import Declaration
+from evalmake.reply_sources import find_stored_replies
 from evalmake.report_content import report_reasons
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets, hide_environment
+from evalmake.scoring.sample_counts import STORED_REPLIES
 from evalmake.store.damage import drop_damaged_results, drop_damaged_samples, drop_output
 from evalmake.store.failure import DamagedOutput
 from evalmake.store.store import Store
@@ -30,13 +33,16 @@ def make_plan(workspace: Workspace, graph: Graph, store: Store, forced: bool = F
     def reasons(report: ReportNode, changing: bool) -> list[Reason]:
         return report_reasons(workspace, report, store, changing)
 
+    def find_replies(node: Node) -> tuple[StoredReplies | None, str]:
+        return find_stored_replies(node, store, workspace.plugins)
+
     shown = (node for report in graph.reports.values() for node in report.nodes)
     actions = {node.action.digest for node in (*graph.nodes.values(), *shown)}
     overrides, confidence = workspace.project.overrides, workspace.project.settings.confidence
     drop_damaged_results(store, actions)
     while True:
         try:
-            return make_plan_from_records(graph, store, _age, reasons, overrides, forced, confidence)
+            return make_plan_from_records(graph, store, _age, reasons, overrides, forced, confidence, find_replies)
         except DamagedOutput as error:  # a report compares samples; what it compares next may be damaged, too
             drop_output(store, error.blob)
 
@@ -96,6 +102,8 @@ def check_before_build(workspace: Workspace, plan: Plan, detach: bool) -> tuple[
         raise EvalmakeError(problems)
     secrets = context.secrets  # not a new one, which would ask the keyring again
     needed = required_secrets(workspace.project, plan.stale) | signing_secrets(context.reports)
+    asked = required_secrets(workspace.project, [plan.graph.nodes[node.name] for node in plan.stale])
+    needed |= {name: span for name, span in asked.items() if not secrets.missing_names([name])}  # it may ask after all
     secrets.resolve({name: name for name in needed})
     return secrets, problems
 
@@ -127,9 +135,10 @@ def estimate_from_history(plan: Plan, store: Store) -> dict[str, ActionHistory]:
     past: dict[tuple[str, str], ActionHistory] = {}
     for history in store.histories().values():
         name = names.get(history.action)
-        if name and history.success:
+        if name and history.success and not history.usage.get(STORED_REPLIES):
             past[_model_and_benchmark(plan.graph.nodes[name])] = history
-    return {node.name: past[key] for node in plan.stale if (key := _model_and_benchmark(node)) in past}
+    asking = (node for node in plan.stale if node.replies is None)
+    return {node.name: past[key] for node in asking if (key := _model_and_benchmark(node)) in past}
 
 
 def _model_and_benchmark(node: Node) -> tuple[str, str]:

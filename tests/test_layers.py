@@ -63,6 +63,7 @@ LAYERS = (
         "reports",
         "result_verification",
         "planning",
+        "reply_sources",
         "execution",
         "notification",
         "null_build",

@@ -10,6 +10,7 @@ from evalmake.audit.parameters import Pairs, ParameterStory
 from evalmake.planner.action import ActionResult
 from evalmake.planner.digest import Change
 from evalmake.planner.staleness import Reason
+from evalmake.planner.stored_replies import REPLIES_OF
 from evalmake.scoring.gates import GateResult
 from evalmake.scoring.notes import Note
 from evalmake.scoring.result_set import Result
@@ -100,7 +101,13 @@ class AuditStory:
         """Whether the result is on record as one for which the model got no request, or was none to ask."""
         if self.asks_no_model:
             return True
-        return self.counted is not None and not self.usage and self.counted.record.usage.get("requests") == 0
+        is_silent = self.counted is not None and not self.usage and self.counted.record.usage.get("requests") == 0
+        return is_silent and not self.replies_of
+
+    @property
+    def replies_of(self) -> str:
+        """The attempt that asked for the replies that the result scores again; empty if it asked itself."""
+        return self.counted.record.facts.get(REPLIES_OF, "") if self.counted is not None else ""
 
     @property
     def is_of_this_definition(self) -> bool:

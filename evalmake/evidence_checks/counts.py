@@ -21,6 +21,7 @@ from evalmake.evidence_checks.provenance import read_provenance
 from evalmake.evidence_checks.records import ProvedEvaluation
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
+from evalmake.planner.stored_replies import REPLIES_OF
 from evalmake.plugin_api.harness import Outcome, ProvesSamples
 from evalmake.provenance.attempt import ATTEMPT
 from evalmake.provenance.build import BUILD
@@ -37,7 +38,7 @@ from evalmake.store.origin import BENCHMARK, EVALFILE, HOST, MODEL, USER
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
-_OWN_FACTS = (MODEL, BENCHMARK, USER, HOST, EVALFILE, "earlier_metric")
+_OWN_FACTS = (MODEL, BENCHMARK, USER, HOST, EVALFILE, REPLIES_OF, "earlier_metric")
 _NUMBERS = ("value", "stderr", "low", "high", "reported")
 _COUNTS = ("scored", "unscored", "clusters")
 _OF_SAMPLES = ("tokens_in", "tokens_out", "errors", "truncated")

@@ -8,7 +8,7 @@ its end. A tag in quotation marks is a mention and no tag; so are two in a sente
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import cache
 from typing import NamedTuple
@@ -68,11 +68,13 @@ class _Patterns(NamedTuple):
     begun: re.Pattern[str]
     first: re.Pattern[str]
     literals: tuple[str, ...]
+    beginnings: Mapping[str, tuple[str, ...]]
+    """First character -> the tags that begin with it, without their end."""
 
     def may_find(self, text: str) -> bool:
         """Whether a text may have a tag: much faster than to look for one."""
         low = text.lower()
-        return any(tag.rstrip(">") in low for tag in self.literals)
+        return any(first in low and any(tag in low for tag in tags) for first, tags in self.beginnings.items())
 
 
 @cache
@@ -92,6 +94,10 @@ def _compile(known: tuple[Tags, ...]) -> _Patterns:
         re.compile("|".join(filter(None, map(_begun_pattern, literals))) or r"(?!)", re.IGNORECASE),
         re.compile(f"[{first}]", re.IGNORECASE),
         literals,
+        {
+            first: tuple(tag.rstrip(">") for tag in literals if tag[0] == first)
+            for first in dict.fromkeys(tag[0] for tag in literals)
+        },
     )
 
 

@@ -11,6 +11,7 @@ from evalmake.model_reply import reasoning_tags
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
 from evalmake.planner.image_files import identify_image
+from evalmake.planner.stored_replies import StoredReplies
 from evalmake.plugin_api.harness import AddsToIdentity
 from evalmake.project.declarations import Declaration, HasPlacement
 from evalmake.project.key_types import find_reference_keys
@@ -56,16 +57,31 @@ def additions_of_harness(benchmark: Declaration, harness: object) -> Mapping[str
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One evaluation of the graph, with its action and the deployments that must serve it."""
+    """One evaluation of the graph, with its action and the deployments that serve its models.
+
+    With `replies` it scores these, and asks no model but those that judge: `judge_deployments` serve them.
+    """
 
     evaluation: Evaluation
     action: Action
-    services: tuple[str, ...]
+    deployments: tuple[str, ...]
+    judge_deployments: tuple[str, ...] = ()
+    replies: StoredReplies | None = None
 
     @property
     def name(self) -> str:
         """The path of the cell."""
         return self.evaluation.name
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The deployments that must serve it."""
+        return self.deployments if self.replies is None else self.judge_deployments
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether it asks the model that it measures."""
+        return self.replies is None and not self.evaluation.benchmark.unasked
 
     @property
     def executor(self) -> str:
@@ -155,7 +171,8 @@ class GraphBuilder:
         model = None if cell.benchmark.unasked else cell.model
         parts = {"": self._cell_part(cell), "benchmark": benchmark}
         parts["model"] = _UNASKED if model is None else self._model_part(model)
-        return Node(cell, Action.of("evaluate", parts), self._deployments_of(model, judges))
+        of_judges = self._deployments_of(None, judges)
+        return Node(cell, Action.of("evaluate", parts), self._deployments_of(model, judges), of_judges)
 
     def _cell_part(self, cell: Evaluation) -> Part:
         """Seed, limit, parameters and adapter: walked once for all cells that share them."""

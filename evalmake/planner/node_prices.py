@@ -13,7 +13,7 @@ from evalmake.scoring.cost import Prices
 def find_prices(project: Project | Graph, node: Node) -> Prices:
     """The prices that the Evalfile declares now."""
     cell = node.evaluation
-    asked = {} if cell.benchmark.unasked else {"model": cell.model}
+    asked = {"model": cell.model} if node.asks_model else {}
     asked |= find_further_models(project, cell.benchmark)
     executors = dict.fromkeys([node.executor, *(project.deployments[name].block.executor for name in node.services)])
     gpus, shapes = dict[str, Price](), dict[str, Price]()

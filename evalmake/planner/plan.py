@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from evalmake.language.values import Files, SecretRef
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.staleness import Decision, Reason, Records, decide_staleness
+from evalmake.planner.stored_replies import StoredReplies
 from evalmake.scoring.demands import Demands
+
+SCORED_AGAIN = ("changed", "never-run", "cancelled", "failed")
+"""The kinds of reasons that let a run score stored replies again; all others want new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Plan:
     @property
     def stale(self) -> list[Node]:
         """The evaluations that must run."""
-        return [self.graph.nodes[d.name] for d in self.decisions.values() if d.stale]
+        return [replace(self.graph.nodes[d.name], replies=d.replies) for d in self.decisions.values() if d.stale]
 
     @property
     def is_empty(self) -> bool:
@@ -70,12 +74,14 @@ def make_plan(
     overrides: Mapping[str, str],
     forced: bool = False,
     confidence: float | None = None,
+    find_replies: Callable[[Node], tuple[StoredReplies | None, str]] = lambda node: (None, ""),
 ) -> Plan:
     """Decide for every node of `graph` whether it must run.
 
     `report_reasons(report, changing)` returns why a report must be written. `changing` says that some of its
     results will change; the only reason to add is then that the report is new.
-    `confidence` is the default for gates whose eval sets none.
+    `confidence` is the default for gates whose eval sets none. `find_replies` gives the replies that a run would score
+    again, or why there are none.
     """
 
     def judge(node: Node, insist: bool) -> Decision:
@@ -83,7 +89,13 @@ def make_plan(
         seconds = limit.seconds if limit else None
         return decide_staleness(node.name, node.action, records, insist, seconds, age, node.demands)
 
-    decisions = {name: judge(node, forced) for name, node in graph.nodes.items()}
+    def add_replies(node: Node, decision: Decision) -> Decision:
+        if not decision.stale or decision.reasons[0].kind not in SCORED_AGAIN:
+            return decision
+        replies, why_not = find_replies(node)
+        return replace(decision, replies=replies, asks=why_not)
+
+    decisions = {name: add_replies(node, judge(node, forced)) for name, node in graph.nodes.items()}
     shown_only = {
         node.name: judge(node, False)
         for report in graph.reports.values()

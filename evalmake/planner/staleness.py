@@ -9,6 +9,7 @@ from typing import Protocol
 from evalmake.planner.action import Action
 from evalmake.planner.digest import BEHAVIOURS, Change, find_changes
 from evalmake.planner.graph import Node
+from evalmake.planner.stored_replies import StoredReplies
 from evalmake.scoring.demands import Demands, Shortfall, find_shortfall
 from evalmake.scoring.score import Score
 from evalmake.scoring.unscored_causes import UNKNOWN_CAUSE, Cause
@@ -75,12 +76,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision on a target. Without reasons the target is up to date, and `head` holds its result."""
+    """The decision on a target. Without reasons the target is up to date, and `head` holds its result.
+
+    With `replies`, a run scores these again. `asks` says why it cannot, where only what scores has changed.
+    """
 
     name: str
     action: Action
     head: ActionHistory | None
     reasons: tuple[Reason, ...] = ()
+    replies: StoredReplies | None = None
+    asks: str = ""
 
     @property
     def stale(self) -> bool:

@@ -177,6 +177,26 @@ class StopsEarly(Protocol):
     """Whether it does."""
 
 
+@runtime_checkable
+class ScoresAgain(Protocol):
+    """A harness whose job can score the samples of an earlier attempt, without a model, where only scoring changed.
+
+    Its usage then has the count `stored_replies`. The job ends with the status `asks_after_all` where the samples are
+    not all that it would ask for: then evalmake runs it again with a model.
+    """
+
+    asks_after_all: ClassVar[int]
+
+    def leave_out_scoring(self, walks: Mapping[str, Mapping[str, str]], /) -> Mapping[str, Mapping[str, str]] | None:
+        """The parts of an identity, by name, without what changes no request; None where replies cannot be stored.
+
+        A part is a map from paths to texts, as `walk` yields them, and may be that of an earlier version.
+        """
+
+    def score_again(self, command: Command, samples: str, /) -> Command:
+        """The command of a job that scores `samples`, an input beside the others."""
+
+
 class SampleContradiction(NamedTuple):
     """One value of a sample that is not what the data give."""
 

@@ -65,7 +65,8 @@ def find_span_of_key(report: Declaration, key: SecretRef | Files) -> Span:
 def _secrets_of(project: Project, node: Node) -> dict[str, Span]:
     cell = node.evaluation
     executors, found = [cell.variant.block.executor], {}
-    for model in (cell.model, *find_further_models(project, cell.benchmark).values()):
+    asked = [cell.model] if node.asks_model else []
+    for model in (*asked, *find_further_models(project, cell.benchmark).values()):
         if model.block.api_key:
             found[model.block.api_key.name] = model.fields.spans["api_key",].value
         found |= _secrets_in_map(model, "headers")

@@ -44,7 +44,8 @@ def describe_attempt(
 
     `facts` are those of executors about the job and its servers. `taken_over`: an earlier build, which was killed or
     detached, started the job, and what it knew of itself is lost: `build.json` is about the one that took it over.
-    Weights and data have their digests in the identity.
+    Weights and data have their digests in the identity. `replies` names who asked for the replies, where an earlier
+    attempt did, and the sha256 of the samples that have them.
     """
     resources = node.evaluation.variant.block.resources
     found: dict[str, object] = {
@@ -60,6 +61,8 @@ def describe_attempt(
         "retry": retry,
         "taken_over": taken_over,
     }
+    if node.replies is not None:
+        found["replies"] = {"attempt": node.replies.origin, "samples": node.replies.samples}
     if len(reasons) > _MOST_REASONS:
         found["more_reasons"] = len(reasons) - _MOST_REASONS
     return to_json(found)

@@ -93,6 +93,14 @@ class JobRecovered:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRepliesRefused:
+    """An evaluation asks its model, as the stored replies are not all that it takes, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStateChanged:
     """A deployment's server has changed its state.
 
@@ -192,6 +200,7 @@ Event = (
     | SmokeSkipped
     | BuildStarted
     | JobRecovered
+    | StoredRepliesRefused
     | ServerStateChanged
     | ServerPending
     | ExecutorUnreachable

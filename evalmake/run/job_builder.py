@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from evalmake.language.diagnostic import make_error
@@ -27,6 +27,7 @@ from evalmake.project.project import Project
 from evalmake.project.references import find_further_models
 from evalmake.project.schema import Resources
 from evalmake.run.environments.environment import Environment
+from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.servers.command import assign_port, place_command
 from evalmake.servers.spec import ServerSpec, replicas
 
@@ -76,6 +77,10 @@ class JobBuilder:
         cell, block = node.evaluation, node.evaluation.variant.block
         harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
         command = harness.command(cell)
+        inputs = self._copy_inputs(command.inputs, cell.benchmark)
+        if node.replies is not None:
+            command = harness.score_again(command, SAMPLES)
+            inputs[SAMPLES] = self._input_path(node.replies.samples)
         workdir = self.job_folder(job_id)
         executor = self.project.executors[block.executor]
         plain, secrets = split_secrets({**executor.block.env, **cell.benchmark.block.env})
@@ -92,7 +97,7 @@ class JobBuilder:
             argv=argv,
             workdir=workdir,
             files=files,
-            inputs=self._copy_inputs(command.inputs, cell.benchmark),
+            inputs=inputs,
             env={**plain, **env},
             secrets=secrets,
             image=job_image(cell.benchmark, executor),
@@ -111,9 +116,11 @@ class JobBuilder:
             "EVALMAKE_OUT": str(workdir / "out"),
             "EVALMAKE_PROGRESS": str(workdir / "progress.json"),
         }
-        if not cell.benchmark.unasked:
+        if node.asks_model:
             env |= self.model_variables(cell.model, routes["model"], "EVALMAKE_MODEL")
             env["EVALMAKE_API_KEY"] = routes["model"].token
+        elif node.replies is not None:
+            env |= {"EVALMAKE_MODEL_NAME": self.model_name(cell.model), "EVALMAKE_MODEL_API": cell.model.block.api}
         if cell.model.block.concurrency:
             env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
         for role, model in find_further_models(self.project, cell.benchmark).items():
@@ -214,9 +221,28 @@ class JobBuilder:
         by_path = {file.path: file for file in list_input_files(benchmark)}
         return {name: self._copy_verified(by_path[path]) for name, path in inputs.items()}
 
+    def _input_path(self, sha256: str) -> Path:
+        return self.root / "inputs" / sha256
+
+    def place_stored_samples(self, sha256: str, write: Callable[[str, IO[bytes]], bool]) -> bool:
+        """Place the samples of an earlier attempt where jobs take their inputs from; False where they are damaged."""
+        copy = self._input_path(sha256)
+        if copy.exists() and self.hashes.of(copy) == sha256:
+            return True
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        temporary = copy.with_suffix(f".{os.getpid()}")
+        with temporary.open("wb") as file:
+            is_whole = write(sha256, file)
+        if is_whole:
+            temporary.chmod(0o444)
+            os.replace(temporary, copy)
+        else:
+            temporary.unlink()
+        return is_whole
+
     def _copy_verified(self, file: File) -> Path:
         """A copy of an input with the content that was planned, whatever happens to the original."""
-        copy = self.root / "inputs" / file.sha256
+        copy = self._input_path(file.sha256)
         if copy.exists() and self.hashes.of(copy) == file.sha256:
             return copy
         copy.parent.mkdir(parents=True, exist_ok=True)

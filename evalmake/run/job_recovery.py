@@ -78,7 +78,7 @@ def _has_current_secrets(build: Build, entry: JournalEntry) -> bool:
 def _take_over_job(build: Build, entry: JournalEntry) -> bool:
     """Give a job to the waiting task that matches it; False if there is none."""
     task = next((t for t in build.waiting if t.node.action.digest == entry.action), None)
-    if task is None or _is_recorded(build, entry):
+    if task is None or _is_recorded(build, entry) or entry.replies != task.stored_samples:
         return False
     server_jobs = build.servers.job_ids(task.server_names)
     if not build.routing.can_recover(task.node, entry.id, server_jobs):

@@ -20,6 +20,7 @@ from evalmake.language.file_tree import read_plain_file
 from evalmake.language.values import Duration
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
+from evalmake.planner.stored_replies import REPLIES_OF
 from evalmake.plugin_api.harness import Outcome
 from evalmake.run.failure_advice import NO_REFUSAL, Refusal
 from evalmake.run.time_budget import TimeBudget
@@ -94,6 +95,11 @@ class Task:
         return self.unreachable_since > 0 and time.monotonic() - self.unreachable_since > _MAX_SILENCE
 
     @property
+    def stored_samples(self) -> str:
+        """The sha256 of the stored samples that it scores again; empty if it asks."""
+        return self.node.replies.samples if self.node.replies else ""
+
+    @property
     def server_names(self) -> tuple[str, ...]:
         """The deployments and gateways that it cannot run without."""
         return (*self.node.services, *(gateway.name for gateway in self.gateways))
@@ -128,7 +134,7 @@ class Task:
             job=self.job_id,
             detail=outcome.error or outcome.cause.text,
             cause_kind="" if outcome.error else outcome.cause.kind,
-            facts=facts,
+            facts=facts if self.node.replies is None else {**facts, REPLIES_OF: self.node.replies.origin},
         )
 
     def failure_diagnostic(self, message: str, cure: str = "") -> Diagnostic:

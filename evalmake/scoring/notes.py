@@ -16,7 +16,7 @@ from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
 from evalmake.scoring.headline import MetricKind
-from evalmake.scoring.sample_counts import SAME_ID, TIES, WITHOUT_ANSWER
+from evalmake.scoring.sample_counts import SAME_ID, STORED_REPLIES, TIES, WITHOUT_ANSWER
 from evalmake.scoring.share_names import describe_percent_scale
 from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, is_sequential
 
@@ -132,7 +132,7 @@ def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:
 
 
 def _describe_requests(results: Sequence[NotedResult], usage: Counter[str]) -> Iterator[tuple[str, str]]:
-    silent = sum(result.usage.get("requests") == 0 for result in results)
+    silent = sum(one.usage.get("requests") == 0 and not one.usage.get(STORED_REPLIES) for one in results)
     if silent:
         which = "no request" if silent == len(results) else f"in {silent} of {len(results)} runs, no request"
         yield "no-requests", f"{which} reached the model"

@@ -26,6 +26,7 @@ class JournalEntry:
     started: float  # seconds since the epoch
     gpus: Sequence[str] = ()  # those that it holds, where its executor counts them
     build: str = ""  # the id of the build that started it, of which the journal may keep the provenance
+    replies: str = ""  # sha256 of the stored samples that it scores again; empty if it asks
 
 
 class Journal:

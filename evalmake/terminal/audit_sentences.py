@@ -170,6 +170,10 @@ def _describe_answers(story: AuditStory) -> Iterator[str]:
     if story.asked_nobody:
         yield "No model answered: no request reached the gateway."
         return
+    if story.replies_of:
+        action, _, attempt = story.replies_of.rpartition("/")
+        yield f"It scored stored replies again and asked for none: attempt {attempt} of {action} asked for them."
+        return
     if usage is None:
         yield f"Which model answered is {_describe_absence(story)}."
         return

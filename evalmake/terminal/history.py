@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evalmake.planner.action import ActionResult
+from evalmake.planner.stored_replies import REPLIES_OF
 from evalmake.scoring.cost import format_cost, is_cost_unsure, read_cost
 from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.result_set import SECONDS_ON
+from evalmake.scoring.sample_counts import STORED_REPLIES
 from evalmake.store.origin import BENCHMARK, EVALFILE, HOST, MODEL, USER
 from evalmake.terminal.plan import render_duration
 from evalmake.terminal.tables import wrap_row
@@ -43,7 +45,9 @@ def _describe(attempt: ActionResult, store: Path, evalfile: str) -> list[str]:
     if requests := int(usage.get("requests", 0)):
         cached = int(usage.get("cached", 0))
         parts.append(f"{requests} request{'s' * (requests != 1)}" + (f" ({cached} cached)" if cached else ""))
-    if tokens := int(usage.get("tokens_in", 0) + usage.get("tokens_out", 0)):
+    if stored := int(usage.get(STORED_REPLIES, 0)):
+        parts.append(f"{stored} stored replies scored again")
+    elif tokens := int(usage.get("tokens_in", 0) + usage.get("tokens_out", 0)):
         parts.append(f"{tokens:,} tokens")
     machines = {kind.removeprefix(SECONDS_ON): took for kind, took in usage.items() if kind.startswith(SECONDS_ON)}
     parts += [f"{seconds / 3600:.2f} h on {shape}" for shape, seconds in machines.items()]
@@ -98,4 +102,5 @@ def _to_object(attempt: ActionResult, store: Path) -> dict[str, object]:
         "accepted": facts.get("accepted-because"),
         "attempt": attempt.attempt,
         "action": attempt.action,
+        "replies_of": facts.get(REPLIES_OF),
     }

@@ -67,8 +67,10 @@ def _first(names: Sequence[str], most: int) -> str:
 def summarise_plan(plan: Plan) -> str:
     """One line: what would run where, what is reused, and the plan's digest."""
     stale = plan.stale
-    places = Counter(node.evaluation.variant.block.executor for node in stale)
-    parts = [f"{count} to run on {place}" for place, count in places.items()] or ["nothing to run"]
+    places = Counter((node.executor, node.replies is not None) for node in stale)
+    parts = [
+        f"{count} to {'score again' if is_stored else 'run'} on {place}" for (place, is_stored), count in places.items()
+    ] or ["nothing to run"]
     servers = {name for node in stale for name in node.services}
     if servers:
         parts.append(f"{len(servers)} server{'s' * (len(servers) > 1)} to start")
@@ -86,7 +88,7 @@ def _group(plan: Plan) -> Iterable[tuple[Decision, list[str], str]]:
     groups: dict[tuple[str, str], tuple[Decision, list[str], str]] = {}
     for decision in plan.decisions.values():
         if decision.stale:
-            why = _summarize_reasons(decision.reasons)
+            why = describe_run(decision, _summarize_reasons(decision.reasons))
             stem = decision.name.rpartition("/")[0] or decision.name  # evals without axes have no path in common
             groups.setdefault((stem, why), (decision, [], why))[1].append(decision.name)
     return groups.values()
@@ -109,6 +111,13 @@ def _render_names(names: Sequence[str], plan: Plan) -> str:
     if axes and len(lasts) == len(axes[-1].values):
         return f"{stem}*"
     return f"{stem}{{{','.join(lasts[: _MOST_NAMES - 1])},... {len(lasts)} in all}}"
+
+
+def describe_run(decision: Decision, why: str) -> str:
+    """Why a target runs, and whether it scores stored replies again, or why it asks although only scoring changed."""
+    if decision.replies is not None:
+        return f"{why}: score again, {decision.replies.count} stored replies"
+    return f"{why}: ask and score, as {decision.asks}" if decision.asks else why
 
 
 def _symbol(reasons: Sequence[Reason]) -> str:

@@ -31,6 +31,7 @@ from evalmake.run.events import (
     SmokeSkipped,
     SmokeStarted,
     StoreBusy,
+    StoredRepliesRefused,
 )
 from evalmake.scoring.numbers import format_number
 from evalmake.scoring.result_set import Score
@@ -231,6 +232,8 @@ def describe_event(event: Event, verbose: bool) -> str:
             return "no smoke run: this build goes on with the jobs of an earlier one"
         case JobRecovered(name, state):
             return f"{name}: job of an earlier build taken over, {state}"
+        case StoredRepliesRefused(name, reason):
+            return f"{name}: asks after all, as its stored replies are not all that it takes: {reason}"
         case ServerStateChanged():
             return _describe_server_change(event, verbose)
         case ServerPending(name, doing, in_queue):

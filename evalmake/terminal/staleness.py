@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from evalmake.planner.action import ActionResult
 from evalmake.planner.digest import BEHAVIOURS, describe_change
@@ -56,7 +56,15 @@ def _render_changes(workspace: Workspace, decision: Decision, changes: Sequence[
             for subject, how in [describe_change(reason.subject, reason.before, reason.now)]
         ]
     )
-    return "\n".join([title, *lines, _render_unchanged(decision, changes)])
+    return "\n".join([title, *lines, _render_unchanged(decision, changes), *_describe_replies(decision)])
+
+
+def _describe_replies(decision: Decision) -> Iterator[str]:
+    """Whether a run scores stored replies again, or why it asks although only what scores has changed."""
+    if decision.replies is not None:
+        yield f"a build scores its {decision.replies.count} stored replies again, and asks the model nothing"
+    elif decision.asks:
+        yield f"a build asks the model again, as {decision.asks}"
 
 
 def _render_earlier(decision: Decision) -> str:

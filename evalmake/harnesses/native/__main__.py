@@ -1,7 +1,7 @@
 """`python -m evalmake.harnesses.native task.json`: run one evaluation.
 
 Exit status: 0 success; 2 the task, its data or the settings are wrong; 3 the endpoint ended the run;
-4 no sample was scored; 128 + N after signal N.
+4 no sample was scored; 5 stored samples are not all that would be asked; 128 + N after signal N.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evalmake.harnesses.native.runner import Plan, Result
 
-BAD_INPUT, ENDPOINT_FAILED, NONE_SCORED, IO_FAILED = 2, 3, 4, 1
+BAD_INPUT, ENDPOINT_FAILED, NONE_SCORED, IO_FAILED, ASKS_AFTER_ALL = 2, 3, 4, 1, 5
 MAX_PRINTED_ERRORS = 10
 """Errors printed one by one; the rest is counted."""
 
@@ -36,7 +36,8 @@ Each request is sent once. evalmake's gateway, which listens at EVALMAKE_MODEL_U
 an evaluation, retries requests, keeps limits and resumes interrupted runs.
 
 exit status:
-  0 success, 2 wrong task, data or settings, 3 the endpoint failed, 4 no sample scored
+  0 success, 2 wrong task, data or settings, 3 the endpoint failed, 4 no sample scored,
+  5 stored samples are not all that would be asked
 """
 
 
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run_task(name: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: os._exit(128 + number))
-    from evalmake.harnesses.native.errors import TaskError
+    from evalmake.harnesses.native.errors import MissingReply, TaskError
 
     try:
         plan = _make_plan(name)
@@ -67,6 +68,9 @@ def _run_task(name: str) -> int:
     except OSError as error:
         _print_errors(str(error))
         return IO_FAILED
+    except MissingReply as error:
+        _print_errors(str(error))
+        return ASKS_AFTER_ALL
     return _print_result(result)
 
 
@@ -84,7 +88,8 @@ def _make_plan(name: str) -> Plan:
     except TaskError as error:
         mistakes = error.messages
     try:
-        settings = read_settings(os.environ, asks_model=task is None or task.answer is None)
+        has_model, asks_model = task is None or task.answer is None, task is None or task.samples is None
+        settings = read_settings(os.environ, has_model, asks_model)
     except TaskError as error:
         raise TaskError(*error.messages, *mistakes) from None
     if task is None:

@@ -146,6 +146,8 @@ def _answer(item: Item) -> object:
 
 def _find_shown_questions(task: Task, items: Sequence[Item], examples: Sequence[Example]) -> Iterator[DataNote]:
     """A note on questions that are worked examples, too."""
+    if not examples:
+        return
     known = {example.question for example in examples} | {example.content for example in examples}
     shown = [item for item in items if known & {item.question, item.content}]
     if shown:

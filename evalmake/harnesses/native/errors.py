@@ -49,6 +49,10 @@ class EndpointError(Exception):
     """The run ends: unknown model, no connection, the gateway ended it, or a score that its stop rule cannot take."""
 
 
+class MissingReply(Exception):
+    """The stored samples are not all that the items need: a model must be asked after all."""
+
+
 class RequestError(Exception):
     """One request failed; its sample has an error, and the run continues.
 

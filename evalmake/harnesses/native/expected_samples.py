@@ -10,32 +10,26 @@ from typing import Any
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.answer_scoring import describe_question
 from evalmake.harnesses.native.errors import EndpointError, TaskError
-from evalmake.harnesses.native.json_io import dumps, loads
-from evalmake.harnesses.native.likelihood import LEAST_TOKENS, describe_measurement
+from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.records import read_records
+from evalmake.harnesses.native.request_of_item import Asked, build_request, to_plain
 from evalmake.harnesses.native.runner import count_expected, find_headline, order_items
 from evalmake.harnesses.native.sample_log import NAMES, Sample
 from evalmake.harnesses.native.sampling import sample_records
-from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.stop_sequence import StopSequence
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task, read_task
 from evalmake.plugin_api.harness import SampleContradiction
 from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER
 
-_MODEL_REPLIES = "assistant"
-
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How the records of a task are asked: its file, the API, the model's name, the parameters, seed and limit."""
+class AskedTask:
+    """A task by its file, how its records are asked, and of how many."""
 
     path: Path
-    api: str
-    model: str
-    params: Mapping[str, Any]
-    seed: int | None
+    how: Asked
     limit: int | None
     stops_early: bool = False
 
@@ -50,7 +44,7 @@ class _Expected:
     in_all: int  # items that could be asked
 
 
-def contradict_data(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Iterator[SampleContradiction]:
+def contradict_data(asked: AskedTask, rows: Sequence[Mapping[str, Any]]) -> Iterator[SampleContradiction]:
     """Yield each way in which samples are not those of the data; ValueError where the data cannot be read."""
     expected = _read_expected(asked, rows)
     if len(rows) != len(expected.items):
@@ -70,7 +64,7 @@ def contradict_data(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Iterator
         yield SampleContradiction(str(row.get("id")), "sample", "there", "not asked for")
 
 
-def recount(asked: Asked, rows: Sequence[Mapping[str, Any]], metric: str, has_checks: bool) -> dict[str, Any]:
+def recount(asked: AskedTask, rows: Sequence[Mapping[str, Any]], metric: str, has_checks: bool) -> dict[str, Any]:
     """Return the content of `scores.json` by the samples alone, but for the number of requests.
 
     With checks, the data say how many samples can have a metric; ValueError where they cannot be read.
@@ -86,11 +80,11 @@ def recount(asked: Asked, rows: Sequence[Mapping[str, Any]], metric: str, has_ch
     return found
 
 
-def _read_expected(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> _Expected:
+def _read_expected(asked: AskedTask, rows: Sequence[Mapping[str, Any]]) -> _Expected:
     try:
         task = read_task(asked.path)
-        examples = prompts.build_examples(task, asked.api)
-        items = prompts.build_items(task, asked.api, read_records(task))
+        examples = prompts.build_examples(task, asked.how.api)
+        items = prompts.build_items(task, asked.how.api, read_records(task))
     except TaskError as error:
         raise ValueError(error.messages[0]) from None
     records = sample_records([item.record for item in items], asked.limit, task.limit_by)
@@ -125,7 +119,7 @@ def _to_sample(row: Mapping[str, Any]) -> Sample:
 
 
 def _contradict_row(
-    asked: Asked, item: Item, shown: Sequence[Example], row: Mapping[str, Any], is_answered: bool
+    asked: AskedTask, item: Item, shown: Sequence[Example], row: Mapping[str, Any], is_answered: bool
 ) -> Iterator[SampleContradiction]:
     """Yield what of a sample is not of its record; with `is_answered`, the record has its reply."""
     expected: dict[str, Any] = {
@@ -139,50 +133,16 @@ def _contradict_row(
     }
     expected |= {"reply": item.answer} if is_answered else {}
     for name, value in expected.items():
-        if row.get(name) != _plain(value):
+        if row.get(name) != to_plain(value):
             yield SampleContradiction(item.id, name, _spell(row.get(name)), _spell(value))
     request = row.get("request")
     request = request if isinstance(request, dict) else {}
-    wanted = describe_question(item) if is_answered else _build_request(asked, item, shown, request)
+    wanted = describe_question(item) if is_answered else build_request(asked.how, item, shown, request)
     for name, value in wanted.items():
-        if request.get(name) != _plain(value):
+        if request.get(name) != to_plain(value):
             yield SampleContradiction(item.id, f"request.{name}", _spell(request.get(name)), _spell(value))
     for name in sorted(request.keys() - wanted.keys()):
         yield SampleContradiction(item.id, f"request.{name}", _spell(request[name]), "none")
-
-
-def _build_request(
-    asked: Asked, item: Item, shown: Sequence[Example], request: Mapping[str, Any]
-) -> Mapping[str, object]:
-    """The request of an item; what a model said in an earlier turn of a conversation is taken as it is on record."""
-    endpoint = Endpoint("", "", asked.model, asked.api, "", loads(dumps(dict(asked.params))))
-    base: dict[str, object] = {**prompts.build_base_body(endpoint, asked.seed)}
-    if prompts.measures_likelihood(item.scorers, asked.api):
-        context = prompts.build_completion_prompt(item, shown)
-        texts = [prompts.join_texts(context, mark) for mark in item.marks]
-        tokens = next((number for number in LEAST_TOKENS if request.get("max_tokens") == number), LEAST_TOKENS[0])
-        return base | {"prompt": texts, **describe_measurement(tokens)}
-    if item.tools:
-        base["tools"] = list(item.tools)
-    if asked.api == "completions":
-        return base | {"prompt": prompts.build_completion_prompt(item, shown)}
-    said = request.get("messages")
-    said = said if isinstance(said, list) else []
-    messages: list[object] = []
-    for turn in prompts.build_turns(item, shown):
-        if messages and len(said) <= len(messages):
-            break  # the turn before was the last, as it failed or called tools
-        if messages:
-            answer = said[len(messages)]
-            is_reply = isinstance(answer, dict) and answer.get("role") == _MODEL_REPLIES
-            messages.append(answer if is_reply else {"role": _MODEL_REPLIES})
-        messages += turn
-    return base | {"messages": messages}
-
-
-def _plain(value: object) -> Any:
-    """A value as its line of JSON gives it back."""
-    return loads(dumps(value))
 
 
 def _spell(value: object) -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, WrapValidator
 
 from evalmake.harnesses.native import checks
-from evalmake.harnesses.native.__main__ import NONE_SCORED
+from evalmake.harnesses.native.__main__ import ASKS_AFTER_ALL, NONE_SCORED
 from evalmake.harnesses.native.answers.mathematics import find_version
+from evalmake.harnesses.native.asking_identity import leave_out_scoring
 from evalmake.harnesses.native.behaviours import find_behaviours
 from evalmake.harnesses.native.check_types import PASSED
+from evalmake.harnesses.native.task_content import dump_task, make_task
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.values import File, Files
@@ -39,7 +40,7 @@ from evalmake.project.matrix import Evaluation
 from evalmake.project.requirements import HEADLINE
 
 if TYPE_CHECKING:
-    from evalmake.harnesses.native.expected_samples import Asked
+    from evalmake.harnesses.native.expected_samples import AskedTask
 
 Scorer = Literal["exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
 
@@ -203,6 +204,8 @@ class NativeHarness:
     needs: ClassVar[str] = ""
     leaves_samples: ClassVar[bool] = True
     stops_early: ClassVar[bool] = True
+    asks_after_all: ClassVar[int] = ASKS_AFTER_ALL
+    leave_out_scoring = staticmethod(leave_out_scoring)
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
     why_no_model = staticmethod(checks.why_no_model)
@@ -284,16 +287,22 @@ class NativeHarness:
             inputs[name] = file.path
             return name
 
-        task = _make_task(evaluation, add_input)
-        files = {"task.json": json.dumps(task, indent=1, ensure_ascii=False)}
+        task = make_task(evaluation, add_input)
+        files = {"task.json": dump_task(task)}
         return Command(("{python}", "-P", "-m", "evalmake.harnesses.native", "task.json"), files, inputs)
+
+    @staticmethod
+    def score_again(command: Command, samples: str) -> Command:
+        """Name the stored samples in the task file."""
+        task = {**json.loads(command.files["task.json"]), "samples": samples}
+        return replace(command, files={**command.files, "task.json": dump_task(task)})
 
     @staticmethod
     def check_data(evaluation: Evaluation) -> list[DataError | DataNote]:
         """Read the data files as the evaluation would, and return what it would refuse, or what is worth a note."""
         from evalmake.harnesses.native.data_check import check_data
 
-        task = _make_task(evaluation, lambda file, folder: str(file.path))
+        task = make_task(evaluation, lambda file, folder: str(file.path))
         return check_data(json.loads(json.dumps(task)), evaluation.model.block.api, evaluation.limit)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
@@ -321,9 +330,10 @@ class NativeHarness:
         return parse_scores(found["scores"], found["metric"], found["usage"])
 
     @contextmanager
-    def _place_task(self, evaluation: Evaluation, model: str) -> Iterator[Asked]:
+    def _place_task(self, evaluation: Evaluation, model: str) -> Iterator[AskedTask]:
         """The task as a job finds it, with links in place of copies of its files."""
-        from evalmake.harnesses.native.expected_samples import Asked
+        from evalmake.harnesses.native.expected_samples import AskedTask
+        from evalmake.harnesses.native.request_of_item import Asked, to_plain
 
         command = self.command(evaluation)
         with TemporaryDirectory(prefix="evalmake-task-") as name:
@@ -334,59 +344,8 @@ class NativeHarness:
             (folder / "task.json").write_text(command.files["task.json"], encoding="utf-8")
             api, limit = evaluation.model.block.api, evaluation.limit
             stops = evaluation.variant.stop_rule is not None
-            yield Asked(folder / "task.json", api, model, evaluation.params, evaluation.seed, limit, stops)
-
-
-def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dict[str, Any]:
-    """The content of a task file; `place(file, folder)` returns the name by which the job finds a file."""
-    block, settings = evaluation.benchmark.block, evaluation.benchmark.settings
-    assert isinstance(settings, NativeHarness.Settings)
-    root = evaluation.variant.eval.parsed.file.path.parent
-    fetched = evaluation.benchmark.fetched
-    paths: dict[str, str] = {}
-
-    def place_all(files: Files | None, folder: str) -> list[str]:
-        names = [place(file, folder) for file in files.files] if files else []
-        paths.update(zip(names, (_display_path(f.path, root) for f in files.files), strict=True) if files else ())
-        return names
-
-    def place_fetched(files: Files) -> list[str]:
-        names = [place(file, "inputs") for file in files.files]
-        paths.update(zip(names, (file.name for file in files.files), strict=True))
-        return names
-
-    task: dict[str, Any] = {
-        "files": place_fetched(fetched) if fetched else place_all(block.files, "inputs"),
-        "examples": place_all(settings.examples, "examples"),
-        "fewshot": block.fewshot,
-        "paths": paths,
-    }
-    sources = [files for files in (fetched or block.files, settings.examples) if files]
-    data = [file for files in sources for file in files.files]
-    task["media"] = {
-        name: {file.name: place(_rename_media(file), "media") for file in named.files}
-        for name, one in zip([*task["files"], *task["examples"]], data, strict=True)
-        if (named := evaluation.benchmark.named_files.get(one.path))
-    }
-    scorer = place_all(settings.scorer_file, "scorer")
-    task |= {"scorer_file": scorer[0]} if scorer else {}
-    if evaluation.variant.stop_rule is not None:
-        task["until"] = evaluation.variant.stop_rule.fields
-    own = {"config", "split", "examples", "scorer_file", "judge", "embedder"}
-    plain = settings.model_dump(exclude=own, exclude_none=True, warnings=False)
-    task |= {key: True for key in ("judge", "embedder") if getattr(settings, key) and settings.checks}
-    return {key: value for key, value in {**plain, **task}.items() if value not in (None, [], {})}
-
-
-def _rename_media(file: File) -> File:
-    """A picture or clip under a name that its content gives it."""
-    suffix = PurePath(file.name).suffix
-    return replace(file, name=f"{file.sha256}{suffix if re.fullmatch('[.][A-Za-z0-9]{1,8}', suffix) else '.bin'}")
-
-
-def _display_path(path: Path, root: Path) -> str:
-    """A path as it stands in an Evalfile in `root`."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+            how = Asked(api, model, to_plain(dict(evaluation.params)), evaluation.seed)
+            yield AskedTask(folder / "task.json", how, limit, stops)
 
 
 def _read_error_line(log: Path) -> str:

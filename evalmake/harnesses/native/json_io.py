@@ -17,6 +17,9 @@ MAX_DEPTH = 100
 _MAX_DIGITS = 1000
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')  # a text in quotes is one token
 
+_encode_compact = json.JSONEncoder(separators=(",", ":")).encode  # to make one takes as long as to use it
+_encode_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
 _fast_dumps: Callable[[object], bytes] | None = None
 _fast_loads: Callable[[bytes | str], Any] | None = None
 try:
@@ -44,7 +47,7 @@ def dumps(value: object) -> bytes:
             return _fast_dumps(value)
         except TypeError:
             pass
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _encode_compact(value).encode()
 
 
 def loads(text: bytes | str) -> Any:
@@ -128,7 +131,7 @@ def _shorten(digits: str) -> str:
 
 def dump_sorted(value: object) -> str:
     """A value's canonical JSON: keys sorted, no spaces, UTF-8 unescaped."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode_sorted(value)
 
 
 def fingerprint(record: object) -> str:

@@ -202,7 +202,7 @@ def main(task: str, samples: str) -> int:
     """Replay; the exit status."""
     try:
         given = read_task(Path(task))
-        plan = make_plan(given, read_settings(os.environ, asks_model=given.answer is None))
+        plan = make_plan(given, read_settings(os.environ, has_model=given.answer is None))
         rows = [loads(line) for line in Path(samples).read_bytes().split(b"\n") if line]
     except (TaskError, ValueError) as error:
         messages = error.messages if isinstance(error, TaskError) else [f"{samples}: {error}"]

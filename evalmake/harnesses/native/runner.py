@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.client import Client
-from evalmake.harnesses.native.errors import EndpointError, TaskError
+from evalmake.harnesses.native.errors import EndpointError, MissingReply, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
@@ -26,15 +26,16 @@ from evalmake.harnesses.native.settings import Endpoint, Settings
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
-from evalmake.scoring.sample_counts import TIES, WITHOUT_ANSWER
+from evalmake.scoring.sample_counts import STORED_REPLIES, TIES, WITHOUT_ANSWER
 
 if TYPE_CHECKING:
     from evalmake.harnesses.native.answer_scoring import AnswerScoring
     from evalmake.harnesses.native.embedder import Embedder
     from evalmake.harnesses.native.judge import Judge
     from evalmake.harnesses.native.stop_sequence import StopSequence
+    from evalmake.harnesses.native.stored_replies import StoredReplyScoring
 
-    Requester = ItemRequester | AnswerScoring
+    Requester = ItemRequester | AnswerScoring | StoredReplyScoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,25 +157,34 @@ class Run:
             self.tally.sequential = True
 
     async def result(self) -> Result:
-        """Send all requests; write samples.jsonl, then scores.json. Raises OSError where they cannot be written."""
-        failure = unwritten = None
+        """Send all requests; write samples.jsonl, then scores.json.
+
+        Raises OSError where they cannot be written, MissingReply where a stored sample is not what it takes.
+        """
+        failure = interruption = None
         with ExitStack() as stack:
             requester, judge = self.build_requester(stack)
             try:
                 async with asyncio.TaskGroup() as group:
                     items = iter(enumerate(self.plan.items))
-                    for _ in range(min(self.plan.settings.concurrency, len(self.plan.items))):
+                    for _ in range(min(self.workers, len(self.plan.items))):
                         group.create_task(self.request_items(items, requester))
             except* EndpointError as errors:
                 failure = str(errors.exceptions[0])
-            except* OSError as errors:
-                unwritten = errors.exceptions[0]
-            if unwritten is not None:
-                raise unwritten
+            except* (OSError, MissingReply) as errors:
+                interruption = errors.exceptions[0]
+            if interruption is not None:
+                raise interruption
             failure = failure or requester.describe_constant()
         self.log.finish()
         self.progress.write()
         return self._write_scores(failure, requester, judge)
+
+    @property
+    def workers(self) -> int:
+        """How many items are in work at a time: one where asking may stop early, and stored replies with it."""
+        is_stored = self.plan.task.samples is not None
+        return 1 if is_stored and self.sequence is not None else self.plan.settings.concurrency
 
     async def request_items(self, items: Iterable[tuple[int, Item]], requester: Requester) -> None:
         """Request items until the iterator that all workers share is empty, or enough is asked."""
@@ -209,6 +219,13 @@ class Run:
             from evalmake.harnesses.native.answer_scoring import AnswerScoring
 
             return AnswerScoring(scoring), judge
+        if task.samples is not None:
+            from evalmake.harnesses.native.request_of_item import Asked
+            from evalmake.harnesses.native.stored_replies import StoredReplyScoring
+
+            model = settings.model
+            asked = Asked(model.api, model.name, model.params, settings.seed)
+            return StoredReplyScoring(task, asked, self.plan.examples, scoring), judge
         client = stack.enter_context(self.connect(settings.model))
         return ItemRequester(task, client, settings.seed, self.plan.examples, scoring), judge
 
@@ -223,6 +240,8 @@ class Run:
         scores = self.tally.result(status, metric, requester.requests)
         counts = {TIES: requester.ties, WITHOUT_ANSWER: requester.scoring.without_answer}
         scores["usage"] |= {name: count for name, count in counts.items() if count}
+        if self.plan.task.samples is not None:
+            scores["usage"][STORED_REPLIES] = self.log.count
         if self.sequence is not None:
             scores["usage"] |= self.sequence.count_asked(len(self.plan.items))
         if judge is not None:

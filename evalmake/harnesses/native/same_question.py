@@ -35,4 +35,6 @@ def _fold_all(value: object) -> object:
 
 
 def _fold(text: str) -> str:
+    if text.isascii():
+        return "".join(text.lower().split())
     return "".join(normalize("NFKC", text).casefold().split())

@@ -91,6 +91,11 @@ class SampleLog:
         self._lines: list[tuple[int, int, int]] = []
         self._end = 0
 
+    @property
+    def count(self) -> int:
+        """How many samples there are."""
+        return len(self._lines)
+
     def add(self, sample: Sample) -> None:
         """Append a sample."""
         line = sample.line()

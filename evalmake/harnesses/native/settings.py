@@ -37,7 +37,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a run. `limit` None means all records; `seed` None sends no seed; no `model` asks none."""
+    """The settings of a run. `limit` None means all records; `seed` None sends no seed.
+
+    No `model` asks none, and neither does one without an address, whose replies are on record.
+    """
 
     model: Endpoint | None
     judge: Endpoint | None
@@ -49,10 +52,12 @@ class Settings:
     progress: Path | None
 
 
-def read_settings(environ: Mapping[str, str], asks_model: bool = True) -> Settings:
-    """Read EVALMAKE_* variables, those of the model if one is asked; TaskError with a line for each error."""
+def read_settings(environ: Mapping[str, str], has_model: bool = True, asks_model: bool = True) -> Settings:
+    """Read EVALMAKE_* variables, those of the model if there is one; TaskError with a line for each error."""
     reader = _Reader(environ)
-    model = reader.endpoint("EVALMAKE_MODEL", "EVALMAKE_API_KEY", "EVALMAKE_PARAMS") if asks_model else None
+    model = None
+    if has_model:
+        model = reader.endpoint("EVALMAKE_MODEL", "EVALMAKE_API_KEY", "EVALMAKE_PARAMS", has_address=asks_model)
     judge = None
     if environ.get("EVALMAKE_JUDGE_URL"):
         judge = reader.endpoint("EVALMAKE_JUDGE", "EVALMAKE_JUDGE_API_KEY", "EVALMAKE_JUDGE_PARAMS")
@@ -81,11 +86,11 @@ class _Reader:
         self.environ = environ
         self.mistakes: list[str] = []
 
-    def endpoint(self, prefix: str, key: str, params: str) -> Endpoint:
+    def endpoint(self, prefix: str, key: str, params: str, has_address: bool = True) -> Endpoint:
         """Read the endpoint from the variables that begin with `prefix`."""
         return Endpoint(
             variable=f"{prefix}_URL",
-            url=self.url(f"{prefix}_URL"),
+            url=self.url(f"{prefix}_URL") if has_address else "",
             name=self.needed(f"{prefix}_NAME"),
             api=self.api(f"{prefix}_API"),
             api_key=self.key(key),

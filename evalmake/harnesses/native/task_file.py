@@ -85,6 +85,8 @@ class Task:
     tags: tuple[Template, ...]
     until: StopRule | None
     """When enough is asked; None asks everything."""
+    samples: str | None
+    """The file of samples whose replies are scored again, in place of asking."""
     paths: Mapping[str, str]
     """File name -> the path by which the user knows the file, for messages."""
 
@@ -189,6 +191,7 @@ class _Reader(ValueReader):
             limit_by=self.template("limit_by"),
             tags=self.templates("tags"),
             until=self.stop_rule(),
+            samples=self.text("samples"),
             paths=self.texts("paths"),
         )
         self.check_together(task)

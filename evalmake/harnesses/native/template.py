@@ -183,8 +183,11 @@ def to_number(value: object) -> float | None:
         return None
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # to make one takes as long as to use it
+
+
 def as_text(value: object) -> str:
     """A value as part of a text: text unchanged, null as empty, anything else as JSON."""
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else _encode(value)

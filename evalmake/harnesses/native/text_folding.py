@@ -72,6 +72,8 @@ def _join_subscripts(formula: re.Match[str]) -> str:
 
 def fold_forms(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
     """A text with one form of what no writer means to tell apart: kinds of spaces, quotes, dashes; H₂O and H2O."""
+    if text.isascii():  # which has none of these characters, and one form
+        return text
     text = _SUBSCRIPT.sub(lambda found: found[0].translate(_DIGITS), text.translate(_ALWAYS))
     return unicodedata.normalize(form, text)
 
@@ -79,17 +81,19 @@ def fold_forms(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
 def make_folding(names: Collection[str]) -> Folding:
     """The folding of these normalizations; `fold_forms` and the ends are always folded."""
 
+    form: Literal["NFC", "NFKC"] = "NFKC" if "unicode" in names else "NFC"
+    folds_case, drops_marks, drops_articles = (name in names for name in ("case", "punctuation", "articles"))
+    joins_spaces = "space" in names or drops_marks or drops_articles
+
     def fold(text: str) -> str:
-        text = fold_forms(text, "NFKC" if "unicode" in names else "NFC")
-        if "case" in names:
+        text = fold_forms(text, form)
+        if folds_case:
             text = text.casefold()
-        if "punctuation" in names:
+        if drops_marks:
             text = _MARK.sub(_drop_mark, text)
-        if "articles" in names:
+        if drops_articles:
             text = _ARTICLE.sub(" ", text)
-        if {"space", "punctuation", "articles"} & set(names):
-            text = " ".join(text.split())
-        return text.strip()
+        return " ".join(text.split()) if joins_spaces else text.strip()
 
     return fold
 

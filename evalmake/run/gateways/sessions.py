@@ -119,7 +119,7 @@ class SessionBuilder:
 def models_of(project: Project, node: Node) -> list[tuple[str, Declaration]]:
     """The models that an evaluation sends requests to, by role: its own if it asks one, and those of its benchmark."""
     cell = node.evaluation
-    asked = [] if cell.benchmark.unasked else [("model", cell.model)]
+    asked = [("model", cell.model)] if node.asks_model else []
     return [*asked, *find_further_models(project, cell.benchmark).items()]
 
 

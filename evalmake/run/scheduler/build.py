@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalmake.language.diagnostic import Diagnostic
 from evalmake.plugin_api.executor import Executor
@@ -17,6 +17,7 @@ from evalmake.run.secrets import Secrets
 from evalmake.run.signals import Signals
 from evalmake.run.task import Task
 from evalmake.servers.pool import ServerPool
+from evalmake.servers.spec import ServerSpec
 from evalmake.store.journal import Journal
 from evalmake.store.store import Store
 
@@ -39,9 +40,11 @@ class Build:
     keep_going: bool
     unselected: Container[str] = ()  # evaluations of the Evalfile that this build leaves alone
     provenance: Provenance | None = None
+    server_actions: Mapping[str, str] = field(default_factory=dict)  # by deployment: the digest of its action
     waiting: list[Task] = field(default_factory=list)
     running: dict[str, Task] = field(default_factory=dict)  # by job id
     result: BuildResult = field(default_factory=BuildResult)
+    _server_specs: dict[str, tuple[ServerSpec, ...]] = field(default_factory=dict)  # by deployment
 
     @property
     def stops_early(self) -> bool:
@@ -52,6 +55,26 @@ class Build:
     def id(self) -> str:
         """The id of the build in the journal; empty for one of which nothing is known."""
         return self.provenance.build_id if self.provenance else ""
+
+    def engage_servers(self, task: Task) -> None:
+        """Note which servers a task needs."""
+        for name in task.node.services:
+            if name not in self._server_specs:
+                self._server_specs[name] = self.job_builder.server_specs(name, self.server_actions[name])
+        servers = [spec for name in task.node.services for spec in self._server_specs[name]]
+        for spec in (*servers, *task.gateways):
+            self.servers.add_user(spec, task.node.name)
+
+    def ask_after_all(self, task: Task) -> None:
+        """Put a task into the queue again that asks its model, as its stored replies are not all that it takes.
+
+        The servers that it needs are those of its judges, which it has, and others.
+        """
+        self.discard_job(task)
+        node = replace(task.node, replies=None)
+        task.node, task.gateways = node, self.routing.host_gateways_for(node)
+        self.engage_servers(task)
+        self.waiting.insert(0, task)
 
     def release_servers(self, task: Task) -> None:
         """Note that a task no longer needs its servers."""

@@ -11,10 +11,10 @@ from evalmake.planner.staleness import find_record_shortfall
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import Outcome
 from evalmake.run.concurrency import run_concurrently
-from evalmake.run.events import AttemptEnded
+from evalmake.run.events import AttemptEnded, StoredRepliesRefused
 from evalmake.run.failure_advice import advise_on_failure
 from evalmake.run.job_outcome import judge_job
-from evalmake.run.job_outputs import find_outputs
+from evalmake.run.job_outputs import OUT, find_outputs
 from evalmake.run.machine_time import add_machine_time
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.retry import claim_retry, schedule_retry
@@ -74,6 +74,8 @@ class JobEnds:
     def _finish_one(self, task: Task, state: JobState, forget: bool) -> None:
         """Judge one job, record the attempt, and retry it or be done with it; `forget` its journal entry."""
         build, name = self._build, task.node.name
+        if self._asks_after_all(task, state):
+            return
         task.budget.count(task.elapsed_seconds - task.queued_seconds, state)
         loss = self._find_loss(task, state)
         outcome = judge_job(build.job_builder, build.secrets, task, state)
@@ -109,6 +111,20 @@ class JobEnds:
             build.result.failed.append(name)
             build.result.problems.append(task.failure_diagnostic(error, cure))
         build.release_servers(task)
+
+    def _asks_after_all(self, task: Task, state: JobState) -> bool:
+        """Let a task ask its model whose job says that the stored replies are not all that it takes; whether it did."""
+        build, cell = self._build, task.node.evaluation
+        if task.node.replies is None or build.signals.count or task.is_cancelled or state.status is None:
+            return False
+        harness = build.job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
+        if state.status != harness.asks_after_all:
+            return False
+        reason = harness.outcome(cell, build.job_builder.job_folder(task.job_id) / OUT, state.status).error
+        del build.running[task.job_id]
+        build.ask_after_all(task)
+        build.emit(StoredRepliesRefused(task.node.name, reason))
+        return True
 
     def _find_loss(self, task: Task, state: JobState) -> str:
         """End the sessions of a job; why it was lost with its gateway or with evalmake, empty if it was not."""

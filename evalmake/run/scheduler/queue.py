@@ -107,6 +107,7 @@ class Queue:
                 task.submitted_at,
                 gpus,
                 build.id,
+                task.stored_samples,
             )
             build.journal.write(entry)
         except (EvalmakeError, OSError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 
 from evalmake.planner.graph import Node
 from evalmake.planner.placement import attempt_timeout
@@ -74,9 +75,9 @@ class Scheduler:
             keep_going,
             unselected,
             provenance=provenance,
+            server_actions=server_actions,
         )
         self._detach = detach
-        self._server_actions = server_actions
         self._queue = Queue(self.build)
         self._job_ends = JobEnds(self.build)
         self._watch = JobWatch(self.build, self._queue, self._job_ends)
@@ -103,18 +104,24 @@ class Scheduler:
         build = self.build
         build.routing.cell_count = len(nodes)
         build.waiting = [self._make_task(node) for node in nodes]
-        deployments = {name for node in nodes for name in node.services}
-        specs = {name: build.job_builder.server_specs(name, self._server_actions[name]) for name in deployments}
         for task in build.waiting:
-            servers = [spec for name in task.node.services for spec in specs[name]]
-            for spec in (*servers, *task.gateways):
-                build.servers.add_user(spec, task.node.name)
+            build.engage_servers(task)
 
     def _make_task(self, node: Node) -> Task:
         executor = self.build.job_builder.project.executors[node.executor]
         timeout = attempt_timeout(node.evaluation.variant, executor)
+        node = self._place_stored_samples(node)
         gateways = self.build.routing.host_gateways_for(node)
         return Task(node, node.executor, timeout, TimeBudget.of(executor), gateways)
+
+    def _place_stored_samples(self, node: Node) -> Node:
+        """The node, which asks its model where the samples are damaged that it would score again."""
+        build = self.build
+        if node.replies is None or build.job_builder.place_stored_samples(
+            node.replies.samples, build.store.blobs.write_to
+        ):
+            return node
+        return replace(node, replies=None)
 
     def _loop(self) -> None:
         build = self.build

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 
 from evalmake.harnesses.native.answers.claims import read_clauses
 from evalmake.harnesses.native.answers.next_question import cut_next_question
@@ -39,6 +40,7 @@ from evalmake.lazy_pattern import compile_on_use
 TOLERANCE = Fraction(1, 10**6)
 """Relative to the larger magnitude."""
 
+_BARE_NUMBER = re.compile(r"\s*(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*", re.ASCII)
 _MOST = 250  # numbers that have marks of their own: the last ones
 _MARK = "[\ue100-\ue1ff]"
 # "6 × 7 = 42" is 42; units may stand between.
@@ -95,7 +97,18 @@ _FROM = compile_on_use(r"\b(?:from|by) $")
 
 
 def find_number(reply: str) -> Quantity | None:
-    """The number that a reply gives; None if it gives none, or several.
+    """The number that a reply gives; None if it gives none, or several."""
+    return _read_bare_number(reply) or find_number_in_text(reply)
+
+
+def _read_bare_number(text: str) -> Quantity | None:
+    """The number of a text that is nothing else, which takes no rules; None for any other text."""
+    bare = _BARE_NUMBER.fullmatch(text)
+    return Quantity(Fraction(bare[1]), False, bare[1]) if bare else None
+
+
+def find_number_in_text(reply: str) -> Quantity | None:
+    """The number that a reply gives, by all rules.
 
     Rules are tried in this order, and the first that applies decides: the last \\boxed{}; the claim that
     stands ("the answer is 42", see `claims`); a number alone in the first line that has one; the last
@@ -174,8 +187,14 @@ def _is_answered(text: str) -> bool:
     return re.search(r"\d", last) is not None and not _INTRODUCTION.search(last)
 
 
+@lru_cache(maxsize=1 << 16)
 def read_target(text: str) -> Quantity:
     """The number of a target, read by the rules for replies; ValueError if it holds none or several."""
+    return _read_bare_number(text) or read_target_in_text(text)
+
+
+def read_target_in_text(text: str) -> Quantity:
+    """The number of a target, by all rules."""
     text = drop_reserved(text)
     boxed = _find_boxed(text)
     normal = normalize_numbers(text if boxed is None else boxed[-1])

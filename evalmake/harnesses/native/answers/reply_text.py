@@ -87,6 +87,8 @@ _MENTIONED_END = compile_on_use(rf"[^\W\d_][^\S\n]+</(?:{_REASONING})>[^\S\n]+[a
 
 def drop_reasoning(text: str) -> str:
     """A reply without its reasoning; empty if it ends within the reasoning."""
+    if "<" not in text:
+        return split_reasoning(text).answer
     if _MENTIONED_END.search(text) and not _OPENING.search(text):
         return _HIDDEN_BLOCK.sub("\n", text)  # of a reply whose reasoning the gateway has taken away
     return _HIDDEN_BLOCK.sub("\n", split_reasoning(text).answer)
