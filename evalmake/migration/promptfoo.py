@@ -67,6 +67,8 @@ class _Promptfoo:
     path: Path
     title: str
     _models: list[str] = field(default_factory=list)
+    _only: dict[str, Node] = field(default_factory=dict)
+    """Model -> the only prompts that it is asked."""
 
     def translate(self) -> None:
         items = self.root.value
@@ -91,7 +93,12 @@ class _Promptfoo:
         self.draft.files[f"{self.title}.jsonl"] = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records)
         block = self.draft.block("eval", self.title)
         set_axis(block, "model", self._models)
+        skipped = self._find_skipped(dict(zip(benchmarks, prompts, strict=True)))
+        if len(self._models) == 1:
+            benchmarks = [name for name in benchmarks if name not in skipped.get(self._models[0], ())]
         set_axis(block, "benchmark", benchmarks)
+        for model, names in skipped.items() if len(self._models) > 1 else ():
+            block.lines.append(f"skip model = {model} and benchmark in [{', '.join(names)}]")
         if repeats is not None and isinstance(repeats.value, int) and repeats.value > 1:
             block.set("seed", Item(Expression(f"1..{repeats.value}"), repeats), "in")
 
@@ -104,10 +111,24 @@ class _Promptfoo:
             provider = read_provider(one, f"providers.{at}", self.draft)
             if provider is not None:
                 self._models.append(provider.write(self.draft, concurrency))
+                if provider.prompts is not None:
+                    self._only[self._models[-1]] = provider.prompts
         if not self._models:
             message = "no provider of it speaks OpenAI's API" if given else "it names no provider"
             hint = "put its endpoint behind OpenAI's API, or write a `harness = command` (`evalmake help command`)"
             raise self.draft.refuse(message, node or self.root, before, [hint])
+
+    def _find_skipped(self, prompts: Mapping[str, Prompt]) -> dict[str, list[str]]:
+        """The benchmarks of prompts that a provider is not asked, by its model."""
+        skipped: dict[str, list[str]] = {}
+        for model, node in self._only.items():
+            names = [str(one.value) for one in node.value]
+            others = [benchmark for benchmark, prompt in prompts.items() if not prompt.has_name(names)]
+            if len(others) == len(prompts):
+                self.draft.note(f"{model}.prompts", "none of these prompts is here, so it is asked all", node)
+            elif others:
+                skipped[model] = others
+        return skipped
 
     def _write_judge(self, asserts: AssertReader) -> str:
         """Write the model that grades, if a test needs one; its name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,13 @@ class Prompt:
     system: str = ""
     messages: tuple[Mapping[str, str], ...] = ()
     suffix: str = ""
+    """What tells the field of its conversation from that of others."""
     variables: tuple[str, ...] = ()
+
+    def has_name(self, names: Collection[str]) -> bool:
+        """Whether it is one of those that a provider names by label, by id or by file."""
+        items = self.node.value if isinstance(self.node.value, dict) else {"id": self.node}
+        return self.label in names or any(str(items[key].value) in names for key in ("id", "raw") if key in items)
 
 
 def read_prompts(node: Node | None, folder: Path, draft: Draft, root: Node) -> list[Prompt]:

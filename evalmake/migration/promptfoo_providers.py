@@ -49,6 +49,8 @@ class Provider:
     api: str
     node: Node
     params: dict[str, Any] = field(default_factory=dict)
+    prompts: Node | None = None
+    """The only prompts that it is asked, by their labels."""
 
     def write(self, draft: Draft, concurrency: Node | None) -> str:
         """Write the model; its name."""
@@ -96,7 +98,9 @@ def read_provider(node: Node, path: str, draft: Draft, embeds: bool = False) -> 
     )
     _read_config(model, config, f"{path}.config", draft)
     for key_name, one in items.items():
-        if key_name not in ("id", "label", "config"):
+        if key_name == "prompts" and isinstance(one.value, list):
+            model.prompts = one
+        elif key_name not in ("id", "label", "config"):
             draft.note(f"{path}.{key_name}", _NO_PLACE.get(key_name, "a model has no key for it"), one)
     return model
 

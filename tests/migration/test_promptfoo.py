@@ -184,6 +184,24 @@ def test_what_is_left_out_says_why(project: Project, old: str, new: str, reason:
     assert re.search(rf"note: line \d+, {re.escape(reason)}", ran.stderr)
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ("openai:b, ", "skip model = gpt-4o and benchmark in [promptfoo]"),
+        ("", "benchmark = short"),
+    ],
+)
+def test_prompts_of_a_provider(project: Project, others: str, said: str) -> None:
+    """A provider that is asked some of the prompts skips the benchmarks of the others."""
+    given = SMALL.replace("[openai:gpt-4o]", f"[{others}{{id: openai:gpt-4o, prompts: [short]}}]")
+    given = given.replace('["{{question}}"]', '["{{question}}", {label: short, raw: "Briefly: {{question}}"}]')
+    project.write("promptfooconfig.yaml", given)
+    project.run("import", "promptfooconfig.yaml", "-o", "Evalfile")
+    written = " ".join((project.root / "Evalfile").read_text().split())
+    assert said in written
+    assert "prompts" not in written
+
+
 def test_secrets_are_not_copied(project: Project) -> None:
     """A key in a configuration is neither written nor told."""
     text = SMALL.replace("[openai:gpt-4o]", "[{id: openai:x, config: {apiKey: sk-0123456789abcdef}}]")
