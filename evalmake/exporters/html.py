@@ -7,6 +7,7 @@ functions that the other reports use; the page draws it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from evalmake.exporters.html_data import make_page_data
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.values import Size
 from evalmake.project.key_types import Block, define_key
-from evalmake.scoring.result_set import ResultSet
+from evalmake.scoring.result_set import Item, Result, ResultSet
 from evalmake.scoring.row_pairs import average_items_of_cell
 from evalmake.web.material import PageMaterial
 from evalmake.web.page import render_page
@@ -45,6 +46,7 @@ class HtmlExporter:
 
     def export_page(self, material: PageMaterial, settings: HtmlSettings, path: Path) -> None:
         """Write the page to `path` atomically."""
+        material = replace(material, results=_remember_items(material.results))
         columns = _pack_samples(material, settings.samples)
         means = _number_items(material.results, columns)
         packed = columns.finish()
@@ -62,6 +64,19 @@ class HtmlExporter:
         data = make_page_data(material.results, means, left_out)
         blocks["stories"] = [compress(encode_json(material.stories))]
         write_atomic(path, render_page(material.results.title, data, blocks))
+
+
+def _remember_items(results: ResultSet) -> ResultSet:
+    """The same results; the items of each are read once, and not for every row that it is compared with."""
+    known: dict[tuple[str, int, str], Sequence[Item] | None] = {}
+
+    def read(result: Result) -> Sequence[Item] | None:
+        key = (result.action, result.attempt, result.name)
+        if key not in known:
+            known[key] = results.read_items(result)
+        return known[key]
+
+    return replace(results, read_items=read)
 
 
 def _pack_samples(material: PageMaterial, with_texts: bool) -> SampleColumns:

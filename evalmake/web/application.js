@@ -84,12 +84,20 @@ function drawHead() {
   );
 }
 
+/** From what the system says, or was chosen, to the other. */
+function changeTheme() {
+  const { style } = document.documentElement, isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const shownNow = style.getPropertyValue("color-scheme") || (isDark ? "dark" : "light");
+  style.setProperty("color-scheme", shownNow === "dark" ? "light" : "dark");
+}
+
 function drawLinks(current) {
   const links = Object.entries(VIEWS).map(([name, label]) =>
     element("a", { href: `#/${name}`, "aria-current": name === current ? "page" : null }, label),
   );
   const help = element("button", { type: "button", class: "quiet", onclick: () => openHelp() }, "Keys ", element("kbd", {}, "?"));
-  document.getElementById("views").replaceChildren(...links, help);
+  const theme = element("button", { type: "button", class: "quiet", onclick: changeTheme }, "light or dark");
+  document.getElementById("views").replaceChildren(...links, element("span", { class: "right" }, theme, help));
 }
 
 drawHead();

@@ -6,6 +6,7 @@ import { countOf, formatCount, formatDifference } from "./numbers.js";
 import { cellOf, itemMeansOf, pairOf, report, rows } from "./report_data.js";
 import { RowList } from "./row_list.js";
 import { FAILED, UNSCORED } from "./sample_data.js";
+import { drawScatter } from "./scatter.js";
 import { drawReplies } from "./two_replies.js";
 
 const COLUMNS = ["item", "benchmark", "prompt", "before", "after", "target", "scores"];
@@ -53,11 +54,7 @@ function drawBody(head, row, baseline, columns, items, query, samples, go) {
   const mode = MODES[query.get("mode")] ? query.get("mode") : "different";
   const chosen = items.filter(MODES[mode][1]);
   const side = element("section", { class: "side", "aria-label": "Item" });
-  let shown;
-  const open = (place) => {
-    shown = drawReplies(samples, chosen[place], [baseline, row]);
-    side.replaceChildren(shown.node);
-  };
+  const open = (place) => side.replaceChildren(drawReplies(samples, chosen[place], [baseline, row]));
   const list = new RowList({ label: "Items", columns: COLUMNS, describe: (place) => describeItem(samples, chosen[place]), onopen: open });
   const buttons = Object.entries(MODES).map(([name, [label, holds]]) =>
     element("button", { type: "button", "aria-pressed": String(name === mode), onclick: () => go({ mode: name === "different" ? null : name }) }, `${label} `, element("span", { class: "small" }, formatCount(items.filter(holds).length))),
@@ -70,10 +67,11 @@ function drawBody(head, row, baseline, columns, items, query, samples, go) {
     head,
     drawDifferences(columns),
     drawTable(row, baseline, columns),
+    drawScatters(row, baseline, columns, items),
     element("div", { class: "tools" }, element("div", { class: "modes", role: "group", "aria-label": "Which items" }, buttons)),
     element("div", { class: "split" }, list.node, side),
   );
-  return { node, move: (step) => list.move(step), toggleDifference: () => shown?.toggle(), place: list.body, close: () => (shown ? (side.replaceChildren(), (shown = undefined)) : (location.hash = "#/")) };
+  return { node, move: (step) => list.move(step), place: list.body };
 }
 
 /** What else differs between the two, above the numbers. */
@@ -102,6 +100,14 @@ function drawTable(row, baseline, columns) {
   });
   const heads = [report.column, `${baseline} → ${row}`, "difference", "higher / lower / same", "p (Holm)", "verdict"];
   return element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Differences" }, element("table", { class: "differences" }, element("thead", {}, element("tr", {}, heads.map((name) => element("th", { scope: "col" }, visible(name))))), element("tbody", {}, lines)));
+}
+
+/** A drawing for each column in which items have other means than 0 and 1. */
+function drawScatters(row, baseline, columns, items) {
+  const drawings = columns.map((one) => drawScatter(one.column, items.filter((item) => item.column === one.column), baseline, row)).filter(Boolean);
+  if (!drawings.length) return null;
+  const summary = element("summary", {}, "The items of each column as points");
+  return element("details", {}, summary, element("div", { class: "scatters" }, drawings));
 }
 
 /** Every item of both rows, by the means that Python computed; the largest losses of `row` come first. */

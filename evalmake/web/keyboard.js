@@ -30,7 +30,7 @@ export function listenForKeys(current, go, addresses) {
     const act = {
       j: () => current()?.move?.(1),
       k: () => current()?.move?.(-1),
-      d: () => current()?.toggleDifference?.(),
+      d: () => document.querySelector("main button.difference")?.click(),
       "/": () => (current()?.search ?? (() => go("#/samples?find")))(),
       "?": () => openHelp(help),
     }[event.key];

@@ -32,6 +32,7 @@ MODULES = (
     "row_list",
     "word_diff",
     "two_replies",
+    "scatter",
     "compare",
     "sample_view",
     "sample_list",

@@ -4,6 +4,7 @@ import { copyButton, element, encodePart, folded, textBlock, viewLink, visible }
 import { formatCount, formatScore, formatSeconds } from "./numbers.js";
 import { resultOf } from "./report_data.js";
 import { explainNoTexts } from "./sample_data.js";
+import { drawReplies } from "./two_replies.js";
 
 /** One sample; its texts come in when they are decoded. */
 export function showSample(samples, sample) {
@@ -82,14 +83,26 @@ function drawVerdict(samples, question, reply) {
   return known.filter(([, text]) => text != null).map(([name, text]) => element("div", {}, element("dt", {}, visible(name)), element("dd", { dir: "auto" }, visible(shorten(toText(text))))));
 }
 
-/** The same item's samples of other rows and seeds. */
+/** The same item's samples of other rows and seeds; each can be put beside this one. */
 function drawOthers(samples, sample) {
   const others = samples.listOfItem(samples.item[sample]).filter((one) => one !== sample);
   if (!others.length) return null;
+  const beside = element("div", {}), names = (other) => [sample, other].map((one) => samples.cellOf(one));
+  const compare = (other) => beside.replaceChildren(drawReplies(samples, { item: samples.item[sample], column: "", theirs: sample, ours: other }, names(other), true));
   const list = others.map((other) =>
-    element("li", {}, viewLink(`#/sample/${samples.addressOf(other)}`, visible(samples.cellOf(other))), " ", element("b", {}, formatScore(samples.score[other])), " ", element("span", { class: "small", dir: "auto" }, visible(samples.answers[other] ?? ""))),
+    element(
+      "li",
+      {},
+      viewLink(`#/sample/${samples.addressOf(other)}`, visible(samples.cellOf(other))),
+      " ",
+      element("b", {}, formatScore(samples.score[other])),
+      " ",
+      element("span", { class: "small", dir: "auto" }, visible(samples.answers[other] ?? "")),
+      " ",
+      element("button", { type: "button", class: "quiet", "aria-label": `Put ${samples.cellOf(other)} beside this reply`, onclick: () => compare(other) }, "beside"),
+    ),
   );
-  return element("section", {}, element("h4", {}, "The same sample elsewhere"), element("ul", { class: "others" }, list));
+  return element("section", {}, element("h4", {}, "The same sample elsewhere"), element("ul", { class: "others" }, list), beside);
 }
 
 /** The beginning of a text that stands among others. */

@@ -5,18 +5,16 @@ import { formatScore } from "./numbers.js";
 import { explainNoTexts } from "./sample_data.js";
 import { diffWords } from "./word_diff.js";
 
-/** `one` has the samples of both sides, `theirs` and `ours`; `names` are those of their rows. */
-export function drawReplies(samples, one, names) {
-  const node = element("article", {});
-  let isDifference = false, known;
+/** `one` has the samples of both sides, `theirs` and `ours`; `names` are those of their rows. Key `d` is for the button. */
+export function drawReplies(samples, one, names, isBrief = false) {
+  const node = element(isBrief ? "div" : "article", {});
+  let isDifference = isBrief, known;
   const draw = () => {
     if (!known) return;
     const [question, replies] = known;
     node.replaceChildren(
-      element("h3", { dir: "auto" }, visible(samples.items[one.item]), " ", element("span", { class: "small" }, visible(one.column))),
-      ...question.messages.map(([role, text]) => element("section", { class: `turn ${role}` }, element("h4", {}, visible(role || "prompt")), textBlock(text))),
-      element("p", {}, element("span", { class: "small" }, "target "), element("b", { dir: "auto" }, visible(toText(question.target)))),
-      element("button", { type: "button", "aria-pressed": String(isDifference), onclick: toggle }, "words that differ ", element("kbd", {}, "d")),
+      ...(isBrief ? [] : drawQuestion(samples, one, question)),
+      element("button", { type: "button", class: "difference", "aria-pressed": String(isDifference), onclick: toggle }, "words that differ ", element("kbd", {}, "d")),
       element("div", { class: "two" }, isDifference ? drawDifference(replies, names) : replies.map((reply, place) => drawReply(samples, [one.theirs, one.ours][place], names[place], reply))),
     );
   };
@@ -33,7 +31,15 @@ export function drawReplies(samples, one, names) {
       draw();
     });
   }
-  return { node, toggle };
+  return node;
+}
+
+function drawQuestion(samples, one, question) {
+  return [
+    element("h3", { dir: "auto" }, visible(samples.items[one.item]), " ", element("span", { class: "small" }, visible(one.column))),
+    ...question.messages.map(([role, text]) => element("section", { class: `turn ${role}` }, element("h4", {}, visible(role || "prompt")), textBlock(text))),
+    element("p", {}, element("span", { class: "small" }, "target "), element("b", { dir: "auto" }, visible(toText(question.target)))),
+  ];
 }
 
 function drawReply(samples, sample, name, reply) {

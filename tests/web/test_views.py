@@ -93,6 +93,25 @@ def test_a_sample_shows_all_of_it(page: Path, open_page: OpenPage) -> None:
     assert len(browser.texts(".others li")) == 3
 
 
+def test_another_reply_stands_beside(page: Path, open_page: OpenPage) -> None:
+    """The same sample of another model can be put beside a reply, with the words that differ."""
+    browser = open_page(page, "#/sample/grid/better/sums/1/q7")
+    browser.wait_for("document.querySelector('.others button')")
+    browser.run("document.querySelector('.others button').click()")
+    browser.wait_for("document.querySelectorAll('.two pre').length === 2")
+
+
+def test_the_theme_can_be_changed(page: Path, open_page: OpenPage) -> None:
+    """A button turns light into dark, and back."""
+    browser = open_page(page)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    colours = [browser.run(f"return {ground}")]
+    for _ in range(2):
+        browser.run("document.querySelector('.right button').click()")
+        colours.append(browser.run(f"return {ground}"))
+    assert colours[0] == colours[2] != colours[1]
+
+
 @pytest.mark.parametrize(("mode", "count"), [("failed", 68), ("unscored", 1), ("truncated", 1)])
 def test_modes_choose_samples(mode: str, count: int, page: Path, open_page: OpenPage) -> None:
     """Each mode has its samples, and says how many."""
