@@ -17,6 +17,8 @@ from evalmake.store.records import is_sealed
 AFTER_A_FAILURE = ("failed", "cancelled")
 AFTER_AN_ATTEMPT = (*AFTER_A_FAILURE, "rerun", "too-old", "fell-short", "output-missing")
 """Kinds of reasons that there are only where the action has an attempt already."""
+CHANGED = "changed"
+"""The kind of a reason that there is only where the name has an attempt by another definition."""
 _SHORT = 19
 _CLOCK = timedelta(seconds=2)
 """By how much clocks that are set may disagree."""

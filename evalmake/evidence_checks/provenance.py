@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from evalmake.evidence_checks.attempts import AFTER_A_FAILURE, AFTER_AN_ATTEMPT, read_time
+from evalmake.evidence_checks.attempts import AFTER_A_FAILURE, AFTER_AN_ATTEMPT, CHANGED, read_time
 from evalmake.evidence_checks.findings import Findings
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder
 from evalmake.evidence_checks.records import ProvedEvaluation
@@ -22,6 +22,24 @@ def check_provenance(folder: EvidenceFolder, evaluations: Sequence[ProvedEvaluat
     """Compare the provenance of all attempts with their records."""
     wrong = [f"{one.signed.name}: {text}" for one in evaluations for text in _contradict_provenance(folder, one)]
     findings.judge("provenance", wrong, "how attempts were made does not contradict their records")
+    if lost := [f"{one.signed.name}: {text}" for one in evaluations for text in _list_lost(folder, one)]:
+        findings.skip("provenance", "attempts by earlier definitions are not in the evidence", *lost)
+
+
+def _list_lost(folder: EvidenceFolder, one: ProvedEvaluation) -> Iterator[str]:
+    """Attempts that ran as a definition had changed, where nothing that ran by another one before is there."""
+    results = [record.result for record in (*one.attempts, *one.earlier)]
+    for record in results:
+        if ACCEPTED_FROM in record.facts:
+            continue
+        try:
+            reasons = read_provenance(folder, one, record, ATTEMPT).get("reasons") or ()
+        except BadEvidence:
+            continue  # which is told already
+        changed = next((reason.get("subject") for reason in reasons if reason.get("kind") == CHANGED), None)
+        if changed and not any(other.action != record.action and other.started < record.started for other in results):
+            where = f"attempt {record.attempt} of {record.action[:19]}"
+            yield f"{where} ran because {changed} had changed, and no attempt before that change is there"
 
 
 def _contradict_provenance(folder: EvidenceFolder, one: ProvedEvaluation) -> Iterator[str]:

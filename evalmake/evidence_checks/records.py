@@ -123,6 +123,8 @@ def _prove(folder: EvidenceFolder, one: SignedEvaluation) -> ProvedEvaluation:
     check_chain(attempts)
     for record in (*attempts, *earlier):
         _check_identity(record.result, parts)
+    if more := parts.keys() - {part for record in (*attempts, *earlier) for part in record.result.identity.values()}:
+        raise BadEvidence(f"{layout.IDENTITY} has the part {min(more)[:_SHORT]}, with which no attempt ran")
     counting = None
     if result := one.statement.predicate["result"]:
         number = result.get("attempt")

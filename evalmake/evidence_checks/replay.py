@@ -73,6 +73,18 @@ def replay_evaluations(
     """
     workspace, graph = open_sources(folder.path, scratch)
     nodes = {node.name: node for node in list_evaluations(workspace, graph.reports[report])}
+    return replay_nodes(folder, workspace, nodes, evaluations, read_again, scratch)
+
+
+def replay_nodes(
+    folder: EvidenceFolder,
+    workspace: Workspace,
+    nodes: Mapping[str, Node],
+    evaluations: Sequence[ProvedEvaluation],
+    read_again: bool,
+    scratch: Path,
+) -> list[ReplayedEvaluation]:
+    """Replay evaluations of an Evalfile that is loaded; `nodes` are those of its plan by name."""
     found = []
     for number, one in enumerate(evaluations):
         node = nodes.get(one.signed.name)
@@ -92,7 +104,7 @@ def _find_obstacle(folder: EvidenceFolder, one: ProvedEvaluation, node: Node, re
     """Why the replies of an evaluation cannot be scored again; empty where they can."""
     if one.counting is None:
         return "it has no result"
-    if not _is_native(node):
+    if not is_native(node):
         harness = node.evaluation.benchmark.block.harness
         return f"{harness} scores its replies itself; " + (
             "its stored outputs were read again"
@@ -118,10 +130,11 @@ def _find_absent_data(node: Node, workspace: Workspace) -> str:
 def _is_read_again(one: ProvedEvaluation, node: Node | None) -> bool:
     """Whether verifying reads its outputs again: with another harness than the native one, if all outputs are there."""
     whole = not one.signed.statement.predicate["runDetails"]["byproducts"]
-    return node is not None and not _is_native(node) and one.counting is not None and whole
+    return node is not None and not is_native(node) and one.counting is not None and whole
 
 
-def _is_native(node: Node) -> bool:
+def is_native(node: Node) -> bool:
+    """Whether evalmake's own harness scores an evaluation."""
     return str(node.evaluation.benchmark.block.harness) == "native"
 
 

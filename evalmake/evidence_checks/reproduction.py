@@ -61,7 +61,7 @@ def reproduce(
     OSError where the evidence cannot be read, EvalmakeError where the project cannot be written.
     """
     evidence = evidence.absolute()
-    found = Reproduction(verify_evidence(evidence, keys), asks=asks)
+    found = Reproduction(verify_evidence(evidence, keys, scores_replies=not replays), asks=asks)
     if found.verified.findings.has_failed:
         return found
     folder = EvidenceFolder.open(evidence)

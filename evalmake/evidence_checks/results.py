@@ -16,6 +16,7 @@ from evalmake.evidence_checks.findings import Findings, count
 from evalmake.evidence_checks.folder import BadEvidence, EvidenceFolder, SignedStatement
 from evalmake.evidence_checks.rebuilt_store import fill_store
 from evalmake.evidence_checks.records import ProvedEvaluation
+from evalmake.evidence_checks.replies import check_replies
 from evalmake.evidence_checks.source_files import contradict_sources
 from evalmake.evidence_checks.sources import list_unread_sources, open_sources
 from evalmake.evidence_checks.statements import find_version, material_of
@@ -34,6 +35,7 @@ _NEED_A_PLAN = {
     "data": "the samples are not compared with the data",
     "outputs": "no harness reads its outputs again",
     "counts": "usage, errors and models are not counted again",
+    "replies": "no recorded reply is scored again",
     "report": f"{' and '.join(layout.REPORTS)}, gates and what is missing are not made again",
 }
 
@@ -65,6 +67,7 @@ def check_results(
     scratch: Path,
     findings: Findings,
     agreed: SavedPlan | None = None,
+    scores_replies: bool = True,
 ) -> ResultSet | None:
     """Plan the Evalfile again, and write the reports again by the records of the evidence. Return what they show."""
     if contradictions := list(contradict_sources(folder)):
@@ -101,6 +104,8 @@ def check_results(
         check_counts(folder, planned.workspace, nodes, evaluations, rows, store, findings)
         results = _check_reports(folder, planned, build, store, findings)
     _check_declared(planned, build, evaluations, findings)
+    if scores_replies:
+        check_replies(folder, planned.workspace, nodes, build, evaluations, scratch, findings)
     return results
 
 

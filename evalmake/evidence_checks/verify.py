@@ -53,9 +53,16 @@ def verify_sample(path: Path, keys: Sequence[PublicKey]) -> VerifiedEvidence:
 
 
 def verify_evidence(
-    path: Path, keys: Sequence[PublicKey], now: datetime | None = None, agreed: SavedPlan | None = None
+    path: Path,
+    keys: Sequence[PublicKey],
+    now: datetime | None = None,
+    agreed: SavedPlan | None = None,
+    scores_replies: bool = True,
 ) -> VerifiedEvidence:
-    """Check a folder of evidence, perhaps by a plan that was agreed on; OSError where it cannot be read."""
+    """Check a folder of evidence, perhaps by a plan that was agreed on; OSError where it cannot be read.
+
+    Recorded replies are scored again, unless not `scores_replies`.
+    """
     found = VerifiedEvidence(path)
     findings = found.findings
     try:
@@ -70,7 +77,7 @@ def verify_evidence(
         return found
     found.predicate = build.predicate
     try:
-        _check_all(folder, build, keys, now or datetime.now(UTC), agreed, found)
+        _check_all(folder, build, keys, now or datetime.now(UTC), agreed, scores_replies, found)
     except _MALFORMED as error:
         # Whoever signs may sign anything: a statement or a record of another form is not evidence.
         findings.fail("form", f"it does not have the form of evidence: {type(error).__name__}: {error}"[:_LONGEST])
@@ -83,6 +90,7 @@ def _check_all(
     keys: Sequence[PublicKey],
     now: datetime,
     agreed: SavedPlan | None,
+    scores_replies: bool,
     found: VerifiedEvidence,
 ) -> None:
     findings = found.findings
@@ -101,4 +109,5 @@ def _check_all(
     check_statements(folder, build, proved, samples.sets, findings)
     check_scores(proved, samples.rows, findings)
     with TemporaryDirectory(prefix="evalmake-verify-") as scratch:
-        found.results = check_results(folder, build, proved, samples.rows, Path(scratch), findings, agreed)
+        place = Path(scratch)
+        found.results = check_results(folder, build, proved, samples.rows, place, findings, agreed, scores_replies)

@@ -350,7 +350,7 @@ def test_an_evalfile_that_does_not_plan_hides_nothing(made: Made, signer: FalseS
     inputs["files"]["Evalfile"] = sha256((signer.folder / "sources/Evalfile").read_bytes()).hexdigest()
     (signer.folder / layout.INPUTS).write_text(json.dumps(inputs))
     told = unchecked(made, signer)
-    assert set(told) == {"plan", "data", "outputs", "counts", "report"}
+    assert set(told) == {"plan", "data", "outputs", "counts", "replies", "report"}
     assert "report.md and report.json, gates and what is missing are not made again" in told["report"]
 
 
