@@ -45,6 +45,13 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.schedule"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the Evalfiles that tests build out of the registry of whoever runs them."""
+    with patch.dict(os.environ, XDG_STATE_HOME=str(tmp_path_factory.mktemp("state"))):
+        yield
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
     """A fresh folder to write Evalfiles in, and to run command lines in."""
