@@ -4,8 +4,9 @@
 `python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py),
 `python -m tests.benchmarks slurm` many jobs on a Slurm with as many calls of sbatch (slurm.py), and
 `python -m tests.benchmarks statistics` coverage and width of intervals with other methods (statistics.py).
-`python -m tests.benchmarks comparison` times `evalmake compare` with many samples (comparison.py), and
-`python -m tests.benchmarks samples` looks through many samples with `evalmake results` (samples.py).
+`python -m tests.benchmarks comparison` times `evalmake compare` with many samples (comparison.py),
+`python -m tests.benchmarks samples` looks through many samples with `evalmake results` (samples.py), and
+`python -m tests.benchmarks rescoring` scores many stored replies again by other scorers (rescoring.py).
 
 The same graph for each (graphs.py): N cells over N/10 config files, one model file, one report.
 Every figure is of whole processes: least / median wall time, and the most memory one of them took.
@@ -32,6 +33,7 @@ OTHERS = {
     "statistics": "simulate intervals",
     "comparison": "time evalmake compare",
     "samples": "look through samples",
+    "rescoring": "score stored replies again",
 }
 """What is measured instead of builds: a module of this package each, and what it does."""
 

@@ -67,6 +67,12 @@ def test_containers_are_measured_where_the_launcher_cannot_be_installed(tmp_path
     assert [row[:40].rstrip() for row in rows] == [f"{one:<24}{way}" for one in how for way in ways]
 
 
+def test_stored_replies_are_scored_again() -> None:
+    """Each scorer has its row."""
+    lines = measured("rescoring", "--count", "20", "--runs", "2")
+    assert [line.split()[:3] for line in lines] == [["20", "replies", "exact"], ["20", "replies", "number"]]
+
+
 def test_samples_are_looked_through() -> None:
     """Each way to look has its row."""
     lines = measured("samples", "--count", "200", "--bytes", "300", "--runs", "1")

@@ -77,7 +77,7 @@ def _find_repeats(items: Sequence[Item]) -> Iterator[DataNote]:
     Those with checks, a rubric or a system message of their own are no repeats.
     """
     first: dict[tuple[str, str], Item] = {}
-    pairs = [(item, first.setdefault((item.question, item.demands), item)) for item in items]
+    pairs = [(item, first.setdefault((item.digests.question, item.digests.demands), item)) for item in items]
     repeats = [(item, earlier) for item, earlier in pairs if earlier is not item]
     if not repeats:
         return
@@ -149,7 +149,7 @@ def _find_shown_questions(task: Task, items: Sequence[Item], examples: Sequence[
     if not examples:
         return
     known = {example.question for example in examples} | {example.content for example in examples}
-    shown = [item for item in items if known & {item.question, item.content}]
+    shown = [item for item in items if known & {item.digests.question, item.digests.content}]
     if shown:
         text = f"{len(shown)} of {len(items)} questions are also worked examples: {shown[0].record.where}"
         fewer = len(examples) if task.fewshot is None else task.fewshot

@@ -115,7 +115,7 @@ def build_sample(item: Item, body: Body, verdict: Verdict, facts: Mapping[str, A
         refused=facts.get("refused"),
         tool_calls=facts.get("tool_calls"),
         turns=facts.get("turns"),
-        question_key=item.question_key or (None if body else item.question),
+        question_key=item.question_key or (None if body else item.digests.question),
         message=verdict.message,
         similarities=verdict.similarities,
         checks=verdict.checks,

@@ -25,7 +25,7 @@ from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.record_weight import read_tags, read_weight
 from evalmake.harnesses.native.records import rename_fields
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
-from evalmake.harnesses.native.same_question import digest_content, digest_question
+from evalmake.harnesses.native.same_question import QuestionDigests, digest_content
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.target_check import check_target
 from evalmake.harnesses.native.task_file import LETTERED, TARGETLESS, Task
@@ -37,7 +37,6 @@ class Item:
     """One question, ready to be sent.
 
     `right` are the indices of the right options; `marks` are the texts by which a model chooses an option.
-    Items with the same `question` ask the same; those with the same `content` differ in numbering only.
     """
 
     record: Record
@@ -54,10 +53,7 @@ class Item:
     weight: float
     tags: tuple[str, ...]
     checks: tuple[Check, ...]
-    question: str
-    content: str
-    demands: str
-    """A digest of what it has of its own besides its prompt and target, such as checks; empty if there is none."""
+    digests: QuestionDigests
     conversation: tuple[Turn, ...]
     """The record's own messages, turn by turn, if it has any; `prompt` is then all of them as one text."""
     media: tuple[Mapping[str, Any], ...]
@@ -68,14 +64,15 @@ class Item:
 
     def repeats(self, other: Item | Example) -> bool:
         """Whether another item or example is the same question."""
-        return self.question == other.question or self.content == other.content
+        digests = other.digests if isinstance(other, Item) else other
+        return self.digests.question == digests.question or self.digests.content == digests.content
 
     @property
     def question_key(self) -> str | None:
         """A digest of what it asks and expects; None where the end of its request and the target say it."""
-        if self.demands:
-            return fingerprint([self.question, self.target, self.demands])
-        return self.question if self.conversation else None
+        if self.digests.demands:
+            return fingerprint([self.digests.question, self.target, self.digests.demands])
+        return self.digests.question if self.conversation else None
 
     @property
     def targets(self) -> list[str]:
@@ -141,7 +138,13 @@ def build_examples(task: Task, api: str) -> list[Example]:
     if task.fewshot is not None and task.fewshot > len(items):
         raise TaskError(Mistake(f"fewshot is {task.fewshot}, but there are only {len(items)} examples", "fewshot"))
     return [
-        Example(item.prompt, _answer_text(item), item.question, digest_content(item.record.data, task.id), item.media)
+        Example(
+            item.prompt,
+            _answer_text(item),
+            item.digests.question,
+            digest_content(item.record.data, task.id),
+            item.media,
+        )
         for item in items
     ]
 
@@ -230,10 +233,8 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     messages = read_conversation(task, system, record)
     media = read_media(task, record)
     rubric = _fill_text("rubric", task.rubric, data) if task.rubric and "judge" in scorers else None
-    content = digest_content(data, task.id)
     asks = bool(messages or task.prompt.parts)
-    asked = describe_question(_fill_prompt(task, data, ""), messages, media) if asks else ""
-    question = digest_question(asked, options) if asks else content
+    asked = describe_question(_fill_prompt(task, data, ""), messages, media) if asks else None
     own = list_own_demands(task, data, system, rubric)
     return Item(
         record=record,
@@ -252,9 +253,7 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
         weight=read_weight(task, data),
         tags=read_tags(task, data),
         checks=checks,
-        question=question,
-        content=content,
-        demands=fingerprint(own) if own else "",
+        digests=QuestionDigests(data, task.id, asked, options, own),
         conversation=split_turns(messages) if messages else (),
         media=media,
         tools=read_offered_tools(task, record),

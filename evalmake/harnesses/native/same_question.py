@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from unicodedata import normalize
 
 from evalmake.harnesses.native.json_io import fingerprint
 
 _NOT_CONTENT = re.compile(r"(id|idx|index|uid|uuid|guid|split|subset|fold)|.*([_-](id|idx|index|uuid)|[a-z]I[dD])")
 """Names of fields that number a record or say in which part of a dataset it is."""
+
+
+@dataclass(frozen=True)
+class QuestionDigests:
+    """What tells a question from others, by digests that are taken when they are first looked at: few runs do."""
+
+    data: Mapping[str, object]
+    """The record."""
+    id_field: str | None
+    asked: str | None
+    """What is asked, apart from the options; None where only the record tells it."""
+    options: tuple[str, ...]
+    own: Sequence[object]
+    """What the record has of its own besides its prompt and target, such as checks."""
+
+    @cached_property
+    def question(self) -> str:
+        """The same for items that ask the same."""
+        return self.content if self.asked is None else digest_question(self.asked, self.options)
+
+    @cached_property
+    def content(self) -> str:
+        """The same for items that differ in numbering only."""
+        return digest_content(self.data, self.id_field)
+
+    @cached_property
+    def demands(self) -> str:
+        """The same for items that have the same of their own; empty if there is nothing."""
+        return fingerprint(self.own) if self.own else ""
 
 
 def digest_question(prompt: str, options: Iterable[str]) -> str:
