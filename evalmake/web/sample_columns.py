@@ -6,6 +6,7 @@ Prompt, target and record are the same for all models and seeds that are asked a
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from evalmake.web.material import PageSample
 _BLOCK = 256 << 10  # characters of JSON, after which a block ends
 _FIRST_LINE, _SHORT = 120, 80
 """So many characters of a prompt, and of an answer or target, stand in a list."""
+_GREATEST = 2.0**63
 _OF_COLUMNS = ("id", "item", "index", "repetition", "tokens_in", "tokens_out", "latency", "finish_reason")
 _OF_QUESTION = ("input", "request", "target", "messages", "prompt")
 FAILED, UNSCORED, TRUNCATED, CACHED, ERROR = 1, 2, 4, 8, 16
@@ -79,7 +81,7 @@ class SampleColumns:
             "item": self.number_item(benchmark, str(row["id"]), str(row.get("item") or "")),
             "question": self._number_question(sample) if self._with_texts else None,
             "repetition": _to_count(row.get("repetition", 1)),
-            "score": sample.score,
+            "score": _to_number(sample.score),
             "is": _describe(sample),
             "in": _to_count(row.get("tokens_in")),
             "out": _to_count(row.get("tokens_out")),
@@ -127,7 +129,19 @@ class SampleColumns:
 
 def encode_json(value: object) -> str:
     """A value as JSON in ASCII, in which half a surrogate pair has its place, too."""
-    return json.dumps(value, separators=(",", ":"), default=str)
+    try:
+        return json.dumps(value, separators=(",", ":"), default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_spell_out(value), separators=(",", ":"), default=str)
+
+
+def _spell_out(value: object) -> object:
+    """A value with texts in place of numbers that JSON does not have: Python reads and writes `NaN`."""
+    if isinstance(value, dict):
+        return {name: _spell_out(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spell_out(one) for one in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def compress(text: str) -> bytes:
@@ -178,8 +192,11 @@ def _shorten(value: object, size: int) -> str:
 
 
 def _to_number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A number that JSON has, and a browser."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -_GREATEST < value < _GREATEST else None
 
 
 def _to_count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and _to_number(value) is not None else None

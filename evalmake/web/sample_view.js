@@ -52,7 +52,7 @@ function drawTexts(samples, sample, question, reply) {
   return [
     ...question.messages.map(([role, text]) => drawPart(role || "prompt", text, `turn ${role}`)),
     question.messages.length || question.record == null ? null : drawPart("record", toText(question.record), "turn"),
-    reply.error ? drawPart("error", reply.error, "turn error") : null,
+    reply.error ? drawPart("error", toText(reply.error), "turn error") : null,
     reply.reasoning ? folded(`Reasoning, ${formatCount(reply.reasoning.length)} characters`, () => textBlock(reply.reasoning)) : null,
     ...(Array.isArray(reply.turns) ? reply.turns.map((turn, place) => drawPart(`reply of turn ${place + 1}`, toText(turn.reply ?? turn), "turn assistant")) : []),
     shown == null ? null : drawReply(shown, reply.answer),
@@ -79,7 +79,7 @@ function drawReply(reply, answer) {
 
 function drawVerdict(samples, question, reply) {
   const scores = Object.entries(reply.scores ?? {}).map(([metric, score]) => [`score, ${metric}`, formatScore(Number(score))]);
-  const known = [["answer that was scored", reply.answer], ["target", question.target], ...scores, ["tags", reply.tags?.join(", ")], ["cause", reply.cause_kind], ["refused", reply.refused ? "yes" : null], ["cached reply", reply.cached ? "yes" : null]];
+  const known = [["answer that was scored", reply.answer], ["target", question.target], ...scores, ["tags", reply.tags == null ? null : [reply.tags].flat().join(", ")], ["cause", reply.cause_kind], ["refused", reply.refused ? "yes" : null], ["cached reply", reply.cached ? "yes" : null]];
   return known.filter(([, text]) => text != null).map(([name, text]) => element("div", {}, element("dt", {}, visible(name)), element("dd", { dir: "auto" }, visible(shorten(toText(text))))));
 }
 

@@ -40,7 +40,7 @@ def browser(session_browser: Browser) -> Iterator[Browser]:
     session_browser.open("about:blank")
 
 
-def make_row(id: str, score: float | None, reply: str, **others: Any) -> Row:
+def make_row(id: str, score: float | None, text: str, **others: Any) -> Row:
     """A line of samples.jsonl as the native harness writes it."""
     row = {
         "id": id,
@@ -48,8 +48,8 @@ def make_row(id: str, score: float | None, reply: str, **others: Any) -> Row:
         "index": 1,
         "input": {"question": f"What is {id}?", "level": 3},
         "request": {"model": "m", "seed": 1, "messages": [{"role": "user", "content": f"What is {id}?"}]},
-        "reply": reply,
-        "answer": reply,
+        "reply": text,
+        "answer": text,
         "target": "42",
         "scores": {} if score is None else {"accuracy": score},
         "error": None,
@@ -77,7 +77,7 @@ def write_page(
     """Write the page of evaluations with these rows, by model, benchmark and seed."""
     results = [_make_result(place, found) for place, found in rows.items()]
     items = {
-        result.name: [Item(row["id"], row["item"], row["scores"]) for row in found]
+        result.name: [Item(row["id"], str(row["item"]), row["scores"]) for row in found]
         for result, found in zip(results, rows.values(), strict=True)
     }
     by_seed = {result.seed: Run(result.scores) for result in results[:1]}

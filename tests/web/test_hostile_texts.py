@@ -67,3 +67,35 @@ def test_a_line_of_five_megabytes(tmp_path: Path, open_page: OpenPage) -> None:
     browser.run("document.querySelector('.turn.assistant pre.text button').click()")
     assert browser.text(".turn.assistant pre.text") == "x" * 250_000 + "4750000 more characters"
     assert browser.run("return document.documentElement.scrollWidth") <= 1280
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"tags": "one", "error": {"code": 503}, "judge": ["a", {"b": None}], "turns": [{"reply": None}, {}]},
+        {
+            "latency": float("nan"),
+            "tokens_out": True,
+            "tokens_in": "12",
+            "scores": {"accuracy": 1.0, "f1": float("inf")},
+        },
+        {"input": {"deep": [{"x": float("-inf")}]}, "target": {"a": [1]}, "answer": 10**400, "repetition": None},
+        {"reply": None, "finish_reason": 7, "scores": {}, "weight": "heavy", "cluster": 3, "tool_calls": [1]},
+        {"reply": ["a", {"b": 1}], "answer": ["a"], "index": None, "item": None},
+    ],
+)
+def test_odd_values_of_any_harness_are_shown(others: dict[str, object], tmp_path: Path, open_page: OpenPage) -> None:
+    """Whatever a program writes into its samples, lists, filters and the sample's view have it, and go on."""
+    rows = [make_row("odd", 1.0, "a reply", **others), make_row("plain", 0.0, "a plain reply")]
+    write_page(tmp_path / "page.html", {("m", "sums", 1): rows, ("n", "sums", 1): rows})
+    browser = open_page(tmp_path / "page.html", "#/samples")
+    browser.press("j")
+    browser.wait_for("document.querySelector('.side .verdict')")
+    browser.press("j")
+    browser.wait_for("document.querySelector('.side .assistant pre')?.textContent === 'a plain reply'")
+    browser.press("/", *'len(reply) > 1 and "plain" in reply and not error and not tags')
+    browser.wait_for("document.querySelector('.samples-list p').textContent.startsWith('2 samples of 4')")
+    browser.press("Escape", "2")
+    browser.wait_for("document.querySelector('.modes button')")
+    browser.press("4")
+    browser.wait_for("document.querySelector('#view-title').textContent === 'Cost'")
