@@ -187,6 +187,7 @@ class GraphBuilder:
             settings: dict[str, Any] = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
             settings |= {"adapter": adapter} if adapter else {}
             settings |= {"until": cell.variant.stop_rule.fields} if cell.variant.stop_rule else {}
+            settings |= {"repeats": block.repeats} if block.repeats > 1 else {}
             settings |= {"overrules": overruled} if overruled else {}  # earlier versions let the adapter win
             self._cell_settings[key] = Part.of(settings)
         return self._cell_settings[key]

@@ -197,6 +197,17 @@ class ScoresAgain(Protocol):
         """The command of a job that scores `samples`, an input beside the others."""
 
 
+@runtime_checkable
+class AsksRepeatedly(Protocol):
+    """A harness that takes several samples of each item: as many as `evaluation.variant.block.repeats`.
+
+    Each has its `repetition` in `samples.jsonl`, and the seed plus a multiple of `find_seed_step`.
+    """
+
+    asks_repeatedly: ClassVar[bool]
+    """Whether it does."""
+
+
 class SampleContradiction(NamedTuple):
     """One value of a sample that is not what the data give."""
 

@@ -32,6 +32,7 @@ from evalmake.preflight.parameter_values import check_parameter_values
 from evalmake.preflight.pins import check_locked_inputs
 from evalmake.preflight.plugins import check_harness_programs, check_listed_tasks, check_plugins
 from evalmake.preflight.ports import check_ports
+from evalmake.preflight.repeats import check_repeats
 from evalmake.preflight.reports import (
     check_report_baselines,
     check_report_columns,
@@ -61,6 +62,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_benchmarks_together,  # what a requirement takes together is alike
     check_cells,  # the benchmark fits the model, parameters and gates, as its harness says
     check_stop_rules,  # what stops early can
+    check_repeats,  # what takes several samples of an item can
     check_parameter_names,  # no request parameter is misspelt
     check_parameter_values,  # common request parameters have values that the API has
     check_system_messages,  # no benchmark replaces a system message of its own

@@ -29,6 +29,7 @@ from evalmake.project.key_types import (
     Rate,
     Real,
     Reference,
+    Repeats,
     Texts,
     Weights,
     Word,
@@ -334,6 +335,12 @@ class Eval(Block):
     )
     seed: Natural = define_key(0, "The seed of sampling; `seed in 1..3` makes three runs.", "1", identity=True)
     limit: Count | None = define_key(None, "How many items are asked.", "100", identity=True, unset="all items")
+    repeats: Repeats = define_key(
+        1,
+        "How many samples of each item are taken, each with a seed of its own; metrics such as `pass@5` are of all.",
+        "5",
+        identity=True,
+    )
     weights: FolderName = define_key(
         None,
         "The folders whose weights the model's deployment serves, one after the other: always an axis.",

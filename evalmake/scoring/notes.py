@@ -16,6 +16,7 @@ from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
 from evalmake.scoring.headline import MetricKind
+from evalmake.scoring.repeated_samples import ALIKE, REPEATS
 from evalmake.scoring.sample_counts import SAME_ID, STORED_REPLIES, TIES, WITHOUT_ANSWER
 from evalmake.scoring.share_names import describe_percent_scale
 from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER, is_sequential
@@ -68,6 +69,7 @@ def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
             *_describe_scale(results),
             *_describe_samples(results, usage),
             *_describe_stops(results),
+            *_describe_repeats(results),
             *_describe_replies(usage),
             *_describe_requests(results, usage),
             *_describe_models(results),
@@ -106,6 +108,17 @@ def _describe_stops(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]
             yield "stopped", f"stopped after {', '.join(str(count) for count, _ in asked)} of {most} items"
         else:
             yield "stopped", f"asked all {most} items, as fewer were not enough"
+
+
+def _describe_repeats(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
+    """How many samples there are of each item, and whether those of an item are always the same."""
+    repeated = [one.usage for one in results if one.usage.get(REPEATS)]
+    if not repeated:
+        return
+    times = " or ".join(str(number) for number in sorted({int(one[REPEATS]) for one in repeated}))
+    alike = all(one.get(ALIKE, 0) * one[REPEATS] == one.get("samples") for one in repeated)
+    told = ", and those of an item are always the same: is the temperature 0?" if alike else ""
+    yield "repeats", f"{times} samples of each item{told}"
 
 
 def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:

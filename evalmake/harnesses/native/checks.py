@@ -20,6 +20,7 @@ from evalmake.harnesses.native.check_types import (
 from evalmake.harnesses.native.conversation import CONFLICTS
 from evalmake.harnesses.native.existing_answers import REASON, SENT_KEYS, explain_check, find_checks_of_replies
 from evalmake.harnesses.native.hub_checks import find_bad_dataset, find_unused_dataset_keys
+from evalmake.harnesses.native.repeat_metrics import check_repeats, find_repeat_metrics
 from evalmake.harnesses.native.sql_checks import check_sql
 from evalmake.harnesses.native.template import find_field_in_pattern, find_template_mistake, is_template
 from evalmake.harnesses.native.tools import find_tools_mistake
@@ -29,6 +30,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.request_parameters import list_sent_parameters
 from evalmake.project.requirements import suggest_metric
+from evalmake.scoring.repeated_samples import is_repeat_metric
 
 _DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _LIKELIHOOD_METRIC = "accuracy_norm"
@@ -233,7 +235,7 @@ def _find_bad_values(block: Any, settings: Any) -> Iterator[BadValue]:
     if "python" in scorers_of(settings) and names and not names[0].endswith(".py"):
         yield BadValue("scorer_file", f"`{names[0]}` is not a Python file", 'write `file("scorer.py")`')
     known = find_metrics(settings)
-    if block.metric and known and block.metric not in known:
+    if block.metric and known and block.metric not in known and not is_repeat_metric(block.metric):
         reported = " and ".join(f"`{metric}`" for metric in known)
         who, they = _name_scorers(settings)
         yield BadValue("metric", f"{who} no `{block.metric}`", f"{they} {reported}")
@@ -346,25 +348,30 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
         if why and not is_told:
             help_ = [_CURES.get(sent.name, "leave it out")]
             found.error("bad-value", f"`{winner.key}`: {why}", winner.span or cell.span, about=about, help=help_)
-    known = find_metrics(settings)
+    check_repeats(cell, scorers_of(settings), found)
+    _check_metrics(cell, found)
+
+
+def _check_metrics(cell: Evaluation, found: Diagnostics) -> None:
+    """Add to `found` the gates of metrics, and the headline, that cannot be reported of this cell."""
+    settings, headline = cell.benchmark.settings, cell.benchmark.block.metric
+    known, repeated = find_metrics(settings), find_repeat_metrics(cell, scorers_of(settings))
     who, they = _name_scorers(settings) if known else ("", "")
     if cell.model.block.api != "completions":
         known = tuple(metric for metric in known if metric != _LIKELIHOOD_METRIC)
     asked = [(gate.metric, gate.span) for gate in cell.gates if not gate.word]
-    if cell.benchmark.block.metric == _LIKELIHOOD_METRIC:
-        asked.append((_LIKELIHOOD_METRIC, cell.benchmark.fields.spans["metric",].value))
+    if headline == _LIKELIHOOD_METRIC or (headline and is_repeat_metric(headline)):
+        asked.append((headline, cell.benchmark.fields.spans["metric",].value))
     for metric, span in asked if known else ():
-        if metric not in known:
-            found.error(
-                "bad-value",
-                f"{who} no `{metric}`",
-                span,
-                about=about,
-                notes=["that needs log-probabilities, and so a model with `api = completions`"]
-                if metric == _LIKELIHOOD_METRIC and scorers_of(settings) == ("choice",)
-                else [f"{they} {' and '.join(known)}"],
-                help=suggest_metric(metric, known) if metric != _LIKELIHOOD_METRIC else [],
-            )
+        if metric in known or metric in repeated:
+            continue
+        notes, help_ = [f"{they} {' and '.join((*known, *repeated))}"], suggest_metric(metric, (*known, *repeated))
+        if metric == _LIKELIHOOD_METRIC:
+            needs = "that needs log-probabilities, and so a model with `api = completions`"
+            notes, help_ = [needs] if scorers_of(settings) == ("choice",) else notes, []
+        elif is_repeat_metric(metric) and not repeated:
+            help_ = ["take several samples of each item: `repeats = 5` in the eval"]
+        found.error("bad-value", f"{who} no `{metric}`", span, about=f"eval {cell.eval}", notes=notes, help=help_)
 
 
 def find_refused_params(params: Mapping[str, Any]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from evalmake.harnesses.native.errors import EndpointError, TaskError
 from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.records import read_records
+from evalmake.harnesses.native.repeats import RepeatedItems
 from evalmake.harnesses.native.request_of_item import Asked, build_request, to_plain
 from evalmake.harnesses.native.runner import count_expected, find_headline, order_items
 from evalmake.harnesses.native.sample_log import NAMES, Sample
@@ -21,6 +22,7 @@ from evalmake.harnesses.native.stop_sequence import StopSequence
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task, read_task
 from evalmake.plugin_api.harness import SampleContradiction
+from evalmake.scoring.numbers import is_nearly_equal
 from evalmake.scoring.stopping import ITEMS_IN_ALL, STOPPED_AFTER
 
 
@@ -50,11 +52,11 @@ def contradict_data(asked: AskedTask, rows: Sequence[Mapping[str, Any]]) -> Iter
     if len(rows) != len(expected.items):
         told = f"{len(expected.items)} that its data and limit ask for"
         yield SampleContradiction("", "samples", f"{len(rows)}", told)
-    found = {row.get("index"): row for row in rows}
+    found = {(row.get("index"), row.get("repetition")): row for row in rows}
     if len(found) != len(rows):
         yield SampleContradiction("", "samples", "two of one record", "one of each")
     for item in expected.items:
-        row = found.pop(item.record.index, None)
+        row = found.pop((item.record.index, item.repetition), None)
         if row is None:
             yield SampleContradiction(item.id, "sample", "none", "asked for")
         else:
@@ -62,6 +64,8 @@ def contradict_data(asked: AskedTask, rows: Sequence[Mapping[str, Any]]) -> Iter
             yield from _contradict_row(asked, item, shown, row, expected.task.answer is not None)
     for row in found.values():
         yield SampleContradiction(str(row.get("id")), "sample", "there", "not asked for")
+    if expected.task.repeats > 1:
+        yield from _contradict_repeats(expected, rows)
 
 
 def recount(asked: AskedTask, rows: Sequence[Mapping[str, Any]], metric: str, has_checks: bool) -> dict[str, Any]:
@@ -116,6 +120,20 @@ def _find_enough(items: Sequence[Item], task: Task, rows: Sequence[Mapping[str, 
 
 def _to_sample(row: Mapping[str, Any]) -> Sample:
     return Sample(**{name: row.get(name) for name in NAMES})  # type: ignore[arg-type]
+
+
+def _contradict_repeats(expected: _Expected, rows: Sequence[Mapping[str, Any]]) -> Iterator[SampleContradiction]:
+    """Yield the scores of several samples of an item together that are not those of its samples."""
+    repeated = RepeatedItems(expected.task, expected.items, find_headline(expected.task, expected.items))
+    by_item: dict[object, list[Sample]] = {}
+    for row in rows:
+        by_item.setdefault(row.get("index"), []).append(_to_sample(row))
+    for samples in by_item.values():
+        for metric, value in repeated.score(samples).items():
+            for sample in samples:
+                given = sample.scores.get(metric, value) if sample.scores else value
+                if not is_nearly_equal(given, value):
+                    yield SampleContradiction(sample.id, f"scores.{metric}", _spell(given), _spell(value))
 
 
 def _contradict_row(

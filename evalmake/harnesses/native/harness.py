@@ -23,7 +23,7 @@ from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.values import File, Files
 from evalmake.pins.hub_cache import Selection
-from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome, SampleContradiction
+from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome, SampleContradiction, find_seed_step
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import (
     Block,
@@ -206,6 +206,7 @@ class NativeHarness:
     stops_early: ClassVar[bool] = True
     asks_after_all: ClassVar[int] = ASKS_AFTER_ALL
     leave_out_scoring = staticmethod(leave_out_scoring)
+    asks_repeatedly: ClassVar[bool] = True
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
     why_no_model = staticmethod(checks.why_no_model)
@@ -344,7 +345,7 @@ class NativeHarness:
             (folder / "task.json").write_text(command.files["task.json"], encoding="utf-8")
             api, limit = evaluation.model.block.api, evaluation.limit
             stops = evaluation.variant.stop_rule is not None
-            how = Asked(api, model, to_plain(dict(evaluation.params)), evaluation.seed)
+            how = Asked(api, model, to_plain(dict(evaluation.params)), evaluation.seed, find_seed_step(evaluation))
             yield AskedTask(folder / "task.json", how, limit, stops)
 
 

@@ -13,6 +13,7 @@ from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
 from evalmake.harnesses.native.prompts import Body, Example, Item
 from evalmake.harnesses.native.record_checks import list_checks
+from evalmake.harnesses.native.repeats import find_seed
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Sample
 from evalmake.harnesses.native.scorers import Verdict
@@ -62,7 +63,8 @@ class ItemRequester:
 
     async def _score_reply(self, item: Item, shown: Sequence[Example]) -> Sample:
         """Request a reply and score its text."""
-        exchange = Exchange(self.client, self.seed, item, shown, self.task.folder)
+        seed = find_seed(self.seed, self.task.seed_step, item, self.client.endpoint.params)
+        exchange = Exchange(self.client, seed, item, shown, self.task.folder)
         try:
             reply = await exchange.ask()
         except RequestError as error:
@@ -119,6 +121,7 @@ def build_sample(item: Item, body: Body, verdict: Verdict, facts: Mapping[str, A
         message=verdict.message,
         similarities=verdict.similarities,
         checks=verdict.checks,
+        repetition=item.repetition,
         cached=facts.get("cached"),
         weight=None if item.weight == 1 else item.weight,
         tags=item.tags or None,

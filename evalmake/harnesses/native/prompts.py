@@ -61,6 +61,8 @@ class Item:
     tools: tuple[Mapping[str, Any], ...]
     answer: str | None = None
     """The answer in the data, where no model is asked; None if it is null."""
+    repetition: int | None = None
+    """Which of several samples of it this is, from 1; None if there is one."""
 
     def repeats(self, other: Item | Example) -> bool:
         """Whether another item or example is the same question."""

@@ -43,10 +43,10 @@ _TURN = re.compile(r"turn \d+ of \d+: ")
 
 
 class RecordedReplies:
-    """The recorded samples by the index of their item, and the one whose turn it is."""
+    """The recorded samples by the index and repetition of their item, and the one whose turn it is."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._rows = {row.get("index"): row for row in rows}
+        self._rows = {(row.get("index"), row.get("repetition")): row for row in rows}
         self._row: Mapping[str, Any] | None = None
         self._judged = self._compared = 0
         self._asked = 0
@@ -54,7 +54,7 @@ class RecordedReplies:
 
     def turn_to(self, item: Item) -> None:
         """Answer for this item from now on."""
-        self._row = self._rows.get(item.record.index)
+        self._row = self._rows.get((item.record.index, item.repetition))
         self._asked = self._judged = self._compared = 0
 
     @property

@@ -10,6 +10,7 @@ from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.json_io import dumps, loads
 from evalmake.harnesses.native.likelihood import LEAST_TOKENS, describe_measurement
 from evalmake.harnesses.native.prompts import Example, Item
+from evalmake.harnesses.native.repeats import find_seed
 from evalmake.harnesses.native.settings import Endpoint
 
 _MODEL_REPLIES = "assistant"
@@ -17,12 +18,16 @@ _MODEL_REPLIES = "assistant"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How the records of a task are asked: the API, the model's name, the parameters as JSON has them, and the seed."""
+    """How the records of a task are asked: the API, the model's name, the parameters as JSON has them, and the seed.
+
+    `seed_step` is what each repetition of a record adds to the seed.
+    """
 
     api: str
     model: str
     params: Mapping[str, Any]
     seed: int | None
+    seed_step: int = 0
 
 
 def build_request(
@@ -30,7 +35,9 @@ def build_request(
 ) -> Mapping[str, object]:
     """The request of an item; what a model said in an earlier turn of a conversation is taken as it is on record."""
     endpoint = Endpoint("", "", asked.model, asked.api, "", asked.params)
-    base: dict[str, object] = {**prompts.build_base_body(endpoint, asked.seed)}
+    base: dict[str, object] = {
+        **prompts.build_base_body(endpoint, find_seed(asked.seed, asked.seed_step, item, asked.params))
+    }
     if prompts.measures_likelihood(item.scorers, asked.api):
         context = prompts.build_completion_prompt(item, shown)
         texts = [prompts.join_texts(context, mark) for mark in item.marks]

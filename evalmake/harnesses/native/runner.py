@@ -18,14 +18,16 @@ from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.record_checks import list_checks
 from evalmake.harnesses.native.records import read_records
+from evalmake.harnesses.native.repeats import RepeatedItems, repeat_items
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
-from evalmake.harnesses.native.sample_log import Progress, SampleLog
+from evalmake.harnesses.native.sample_log import Progress, Sample, SampleLog
 from evalmake.harnesses.native.sampling import rank_records, sample_records
 from evalmake.harnesses.native.scorers import Scorer, make_scorer
 from evalmake.harnesses.native.settings import Endpoint, Settings
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
+from evalmake.scoring.repeated_samples import ALIKE, REPEATS
 from evalmake.scoring.sample_counts import STORED_REPLIES, TIES, WITHOUT_ANSWER
 
 if TYPE_CHECKING:
@@ -132,7 +134,12 @@ def make_plan(task: Task, settings: Settings) -> Plan:
 
 
 def order_items(items: Sequence[Item], task: Task) -> Sequence[Item]:
-    """Items in the order in which they are asked: that of the data, or a random one if asking may stop early."""
+    """Items in the order in which they are asked: that of the data, or a random one if asking may stop early.
+
+    An item that is asked several times is there so often.
+    """
+    if task.repeats > 1:
+        return repeat_items(items, task.repeats)
     if task.until is None:
         return items
     by_index = {item.record.index: item for item in items}
@@ -149,6 +156,7 @@ class Run:
         self.tally = Tally(total=len(plan.items), expected=plan.count_expected())
         self.progress = Progress(plan.settings.progress, len(plan.items))
         self.embedder: Embedder | None = None
+        self.repeated = RepeatedItems(plan.task, plan.items, plan.headline) if plan.task.repeats > 1 else None
         self.sequence: StopSequence | None = None
         if (rule := plan.task.until) is not None:
             from evalmake.harnesses.native.stop_sequence import StopSequence
@@ -176,6 +184,8 @@ class Run:
             if interruption is not None:
                 raise interruption
             failure = failure or requester.describe_constant()
+        for sample in self.repeated.flush() if self.repeated else ():
+            self._count(sample)
         self.log.finish()
         self.progress.write()
         return self._write_scores(failure, requester, judge)
@@ -194,10 +204,19 @@ class Run:
                 if self.sequence.ended:
                     return
             sample = await requester.request(item)
-            for counted in (sample,) if self.sequence is None else self.sequence.add(place, sample):
-                self.log.add(counted)
-                self.tally.add(counted)
-                self.progress.add(counted)
+            for counted in self._take(place, sample):
+                self._count(counted)
+
+    def _take(self, place: int, sample: Sample) -> Iterable[Sample]:
+        """The samples that count from now on: this one, if it need not wait for others."""
+        if self.sequence is not None:
+            return self.sequence.add(place, sample)
+        return (sample,) if self.repeated is None else self.repeated.add(sample)
+
+    def _count(self, sample: Sample) -> None:
+        self.log.add(sample)
+        self.tally.add(sample)
+        self.progress.add(sample)
 
     def build_requester(self, stack: ExitStack) -> tuple[Requester, Judge | None]:
         """Build the requester, and the judge if there is one; the stack closes their connections."""
@@ -224,7 +243,7 @@ class Run:
             from evalmake.harnesses.native.stored_replies import StoredReplyScoring
 
             model = settings.model
-            asked = Asked(model.api, model.name, model.params, settings.seed)
+            asked = Asked(model.api, model.name, model.params, settings.seed, task.seed_step)
             return StoredReplyScoring(task, asked, self.plan.examples, scoring), judge
         client = stack.enter_context(self.connect(settings.model))
         return ItemRequester(task, client, settings.seed, self.plan.examples, scoring), judge
@@ -244,6 +263,8 @@ class Run:
             scores["usage"][STORED_REPLIES] = self.log.count
         if self.sequence is not None:
             scores["usage"] |= self.sequence.count_asked(len(self.plan.items))
+        if self.repeated is not None:
+            scores["usage"] |= {REPEATS: self.plan.task.repeats, ALIKE: self.repeated.alike}
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
         if self.embedder is not None:

@@ -26,6 +26,7 @@ class Sample:
     Of a conversation, `turns` are all replies, if it has several: tokens and seconds are their sums. `question_key`
     is the same for the same conversation. `similarities` are what an embedder gave for checks, in their order, and
     `checks` are the checks with what became of each.
+    `repetition` is which of several samples of its item it is, from 1; None if there is one.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Sample:
     question_key: str | None = None
     similarities: Sequence[float] | None = None
     checks: Sequence[Mapping[str, Any]] | None = None
+    repetition: int | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
@@ -79,6 +81,7 @@ _OPTIONAL = (
     "question_key",
     "similarities",
     "checks",
+    "repetition",
 )
 
 
@@ -88,7 +91,7 @@ class SampleLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o644)
-        self._lines: list[tuple[int, int, int]] = []
+        self._lines: list[tuple[int, int, int, int]] = []
         self._end = 0
 
     @property
@@ -101,12 +104,12 @@ class SampleLog:
         line = sample.line()
         if os.write(self._file, line) < len(line):
             raise OSError(f"{self.path}: no space left")
-        self._lines.append((sample.index, self._end, len(line)))
+        self._lines.append((sample.index, sample.repetition or 1, self._end, len(line)))
         self._end += len(line)
 
     def finish(self) -> None:
         """Rewrite the file in the order of the data and close it."""
-        lines = (os.pread(self._file, size, start) for _, start, size in sorted(self._lines))
+        lines = (os.pread(self._file, size, start) for *_, start, size in sorted(self._lines))
         write_atomic(self.path, lines)
         os.close(self._file)
 

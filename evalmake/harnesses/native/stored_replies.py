@@ -29,13 +29,13 @@ _REDACTED = ("[secret ", "[token]")
 _FACTS = ("reply", "tokens_in", "tokens_out", "latency", "finish_reason", "refused", "tool_calls", "turns")
 
 
-def read_samples(task: Task) -> dict[int, Row]:
-    """The stored samples by the index of their record; TaskError where the file cannot be read."""
+def read_samples(task: Task) -> dict[tuple[int, int | None], Row]:
+    """The stored samples by the index of their record and their repetition; TaskError where the file cannot be read."""
     assert task.samples is not None
     try:
         lines = Path(task.folder / task.samples).read_bytes().split(b"\n")
         rows = [loads(line) for line in lines if line]
-        return {row["index"]: row for row in rows}
+        return {(row["index"], row.get("repetition")): row for row in rows}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise TaskError(f"{task.samples}: {error}") from None
 
@@ -55,7 +55,7 @@ class StoredReplyScoring:
 
     async def request(self, item: Item) -> Sample:
         """The item's sample; MissingReply if its reply is not on record, or not all that its scorers look at."""
-        row = self._rows.get(item.record.index)
+        row = self._rows.get((item.record.index, item.repetition))
         if row is None or row.get("item") != item.record.item or not self._is_reply_to(item, row):
             raise MissingReply(f"sample {item.id}: its request is another one than that on record")
         if (reason := _find_lack(row)) or (reason := _find_need(item)):

@@ -11,6 +11,9 @@ from evalmake.harnesses.native.sample_log import Sample
 from evalmake.scoring.failure_classes import FailureKey, find_key
 from evalmake.scoring.unscored_causes import UNSCORED, describe_cause
 
+_Row = tuple[int, float, str | None, float]
+"""Of one sample and metric: the index of its item, the value, the item's cluster and its weight."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -26,7 +29,7 @@ class Tally:
     tokens_out: int = 0
     errors: int = 0
     truncated: int = 0
-    values: dict[str, list[tuple[int, float, str | None, float]]] = field(default_factory=dict)
+    values: dict[str, list[_Row]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     """By the first of those that are alike."""
     _first_reasons: dict[FailureKey, str] = field(default_factory=dict)
@@ -72,31 +75,34 @@ class Tally:
         }
 
     def _score(self, metric: str) -> dict[str, float | int | None]:
+        """A score; `clusters` counts the items where each has several samples, as these are no independent ones."""
         rows = sorted(self.values.get(metric, []), key=lambda row: row[0])
         clusters = [row[2] or f"#{row[0]}" for row in rows]  # an item without a cluster is one of its own
         clustered = any(row[2] for row in rows)
         values = [row[1] for row in rows]
-        found = estimate_mean(values, clusters if clustered else None, [row[3] for row in rows])
+        found = estimate_mean(rows, clusters if clustered else None)
         if self.sequential and values and min(values) >= 0 and max(values) <= 1:
             from evalmake.scoring.anytime import anytime_interval
 
             found["low"], found["high"] = anytime_interval(values, 0.95)
-        counted = {"clusters": len(set(clusters))} if clustered else {}
+        counted = {"clusters": len(set(clusters))} if len(set(clusters)) < len(rows) or clustered else {}
         return {**found, "scored": len(rows), "unscored": self.expected.get(metric, self.total) - len(rows), **counted}
 
 
-def estimate_mean(
-    values: Sequence[float], clusters: Sequence[str | None] | None, weights: Sequence[float]
-) -> dict[str, float | None]:
+def estimate_mean(rows: Sequence[_Row], clusters: Sequence[str | None] | None) -> dict[str, float | None]:
     """Estimate mean, standard error and 95 % interval; None for what cannot be estimated.
 
-    Clustered items have the cluster-robust standard error, and weighted ones that of a weighted mean.
+    Several samples of one item count as their mean. Clustered items have the cluster-robust standard error, and
+    weighted ones that of a weighted mean.
     """
     from evalmake.scoring.intervals import item_interval
     from evalmake.scoring.item import Item, average_items
 
-    grouped = clusters if clusters is not None else [None] * len(values)
-    items = [Item(str(at), "", {"": value}, grouped[at], weight=weights[at]) for at, value in enumerate(values)]
+    grouped = clusters if clusters is not None else [None] * len(rows)
+    items = [
+        Item(str(index), "", {"": value}, cluster, weight=weight)
+        for (index, value, _, weight), cluster in zip(rows, grouped, strict=True)
+    ]
     found = average_items([items], "")
     if found is None:
         return dict.fromkeys(("value", "stderr", "low", "high"))

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from evalmake.language.values import File, Files
+from evalmake.plugin_api.harness import find_seed_step
 from evalmake.project.matrix import Evaluation
 
 
@@ -53,6 +54,8 @@ def make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dict
     task |= {"scorer_file": scorer[0]} if scorer else {}
     if evaluation.variant.stop_rule is not None:
         task["until"] = evaluation.variant.stop_rule.fields
+    if evaluation.variant.block.repeats > 1:
+        task |= {"repeats": evaluation.variant.block.repeats, "seed_step": find_seed_step(evaluation)}
     own = {"config", "split", "examples", "scorer_file", "judge", "embedder"}
     plain = settings.model_dump(exclude=own, exclude_none=True, warnings=False)
     task |= {key: True for key in ("judge", "embedder") if getattr(settings, key) and settings.checks}

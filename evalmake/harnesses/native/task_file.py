@@ -87,6 +87,10 @@ class Task:
     """When enough is asked; None asks everything."""
     samples: str | None
     """The file of samples whose replies are scored again, in place of asking."""
+    repeats: int
+    """How many samples of each item are asked for."""
+    seed_step: int
+    """What each repetition of an item adds to the seed."""
     paths: Mapping[str, str]
     """File name -> the path by which the user knows the file, for messages."""
 
@@ -192,6 +196,8 @@ class _Reader(ValueReader):
             tags=self.templates("tags"),
             until=self.stop_rule(),
             samples=self.text("samples"),
+            repeats=self.whole("repeats") or 1,
+            seed_step=self.whole("seed_step") or 0,
             paths=self.texts("paths"),
         )
         self.check_together(task)

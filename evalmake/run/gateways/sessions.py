@@ -98,7 +98,7 @@ class SessionBuilder:
             max_age=max_age.seconds if max_age else None,
             adapter=adapter,
             declared=_declared_parameters(cell) if role == "model" else {},
-            seed_step=find_seed_step(cell) if repeats else 0,
+            seed_step=find_seed_step(cell) if repeats or (role == "model" and cell.variant.block.repeats > 1) else 0,
         )
 
     def match(self, node: Node, sessions: Iterable[Path]) -> bool:
