@@ -60,7 +60,7 @@ _STATUSES = (
     ("0", "everything is up to date, and every gate is met; with -q, gates do not count"),
     ("1", "a gate is not met, or a comparison shows a loss; with -q or --check, something is out of date"),
     ("2", "an error, a failed evaluation, a gate that cannot be judged, or a result that cannot be printed"),
-    ("3", "with compare --strict, inconclusive"),
+    ("3", "only supporting gates are not met or not judged; with compare --strict, inconclusive"),
     ("130", "interrupted by a signal"),
     ("141", "nobody reads the output of a command any more; a build goes on, and ends with its own status"),
 )

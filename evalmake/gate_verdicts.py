@@ -52,9 +52,16 @@ class JudgedGate:
             self.gate.span,
             "not met" if unmet else "",
             about=about,
-            severity=Severity.GATE,
-            notes=[self.result.detail] if unmet else [],
+            severity=Severity.GATE if self.result.matters else Severity.WARNING,
+            notes=[*([self.result.detail] if unmet else []), *_explain_tier(self.result)],
         )
+
+
+def _explain_tier(result: GateResult) -> list[str]:
+    """What a gate that is not met means for the exit status, if it is not what such a gate means by itself."""
+    if result.tier == "supporting":
+        return ["it is supporting: where only such gates are not met, the exit status is 3"]
+    return [] if result.matters else ["it is advisory: the exit status does not tell of it"]
 
 
 def judge_gates(
@@ -106,18 +113,14 @@ def judge_cells(
         asked = _make_requirement(gate, members[0], confidence)
         results = _Results(histories, read_items, references)
         lacking = _find_lacking(gate, members, siblings, histories)
-        if lacking:
-            result = replace(
-                _judge(address, gate, asked, [], results), message=_describe_lacking(gate, lacking, lacks or {})
-            )
-            judged.append(JudgedGate(gate, members[0].eval, result, pending=True))
-            continue
-        known = [cell for cell in (*members, *siblings) if _has_result(cell, histories)]
-        result = _judge(address, gate, asked, known, results)
+        known = [] if lacking else [cell for cell in (*members, *siblings) if _has_result(cell, histories)]
+        result = replace(_judge(address, gate, asked, known, results), tier=gate.tier)
         total = len(members) + len(siblings)
-        if len(known) < total:
+        if lacking:
+            result = replace(result, message=_describe_lacking(gate, lacking, lacks or {}))
+        elif len(known) < total:
             result = replace(result, message=f"{result.message} ({len(known)} of {total} {_noun(gate)}s)")
-        judged.append(JudgedGate(gate, members[0].eval, result))
+        judged.append(JudgedGate(gate, members[0].eval, result, pending=bool(lacking)))
     return judged
 
 

@@ -50,6 +50,7 @@ from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.run.hub_data import fetch_datasets
 from evalmake.run.secrets import Secrets
 from evalmake.run.signers import find_signer_of_word
+from evalmake.scoring.gates import choose_status
 from evalmake.scoring.result_set import ResultSet
 from evalmake.signatures.keys import Signer, read_public_key
 from evalmake.store.lock import build_lock
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from evalmake.run.build_result import BuildResult
     from evalmake.run.events import Emit
 
-OK, UNMET, FAILED = 0, 1, 2
+OK, UNMET, FAILED, UNSUPPORTED = 0, 1, 2, 3
 
 
 @dataclass(slots=True)
@@ -292,5 +293,5 @@ def _conclude(outcome: BuildOutcome, store: Store, secrets: Secrets) -> None:
         read_items=make_item_reader(store.folder),
         read_facts=make_fact_reader(store),
     )
-    if outcome.status == OK and not outcome.detached and any(not gate.met for gate in gates):
-        outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET
+    if outcome.status == OK and not outcome.detached:
+        outcome.status = choose_status(gates)

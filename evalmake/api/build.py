@@ -46,7 +46,7 @@ def collect_failures(outcome: BuildOutcome) -> list[Diagnostic]:
     if outcome.status != FAILED:
         return []
     errors = (problem for problem in outcome.problems if problem.severity is Severity.ERROR)
-    unjudged = [verdict for verdict in outcome.gates if verdict.result.met is None]
+    unjudged = [one for one in outcome.gates if one.result.met is None and one.result.tier == "critical"]
     return [*errors, *collect_gate_problems(unjudged)]
 
 

@@ -98,8 +98,8 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether every requirement is met."""
-        return all(gate.met for gate in self.gates)
+        """Whether every requirement is met, but for advisory ones."""
+        return all(gate.met for gate in self.gates if gate.matters)
 
     def samples(self, flat: bool = False) -> list[dict[str, Any]]:
         """A row for each sample: id, item, scores, reply, error, ...; empty if the harness records none.
@@ -150,8 +150,8 @@ class Results:
 
     @property
     def passed(self) -> bool:
-        """Whether every requirement is met."""
-        return all(gate.met for gate in self.gates)
+        """Whether every requirement is met, but for advisory ones."""
+        return all(gate.met for gate in self.gates if gate.matters)
 
     def __getitem__(self, name: str) -> Result:
         return {result.name: result for result in self.results}[name]

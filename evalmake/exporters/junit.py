@@ -122,18 +122,20 @@ def _make_missing_case(results: ResultSet, name: str) -> xunit2.TestCase:
 
 
 def _make_gate_case(results: ResultSet, gate: GateResult) -> xunit2.TestCase:
-    """A gate: passed, a failure with what was wanted and what there was, or an error."""
-    from junitparser import Error, Failure, xunit2
+    """A gate: passed, a failure with what was wanted and what there was, or an error; skipped if it is advisory."""
+    from junitparser import Error, Failure, Skipped, xunit2
 
     wanted = describe_requirement(gate)
     case = xunit2.TestCase(make_legal(f"{gate.address}: require {wanted}"), gate.address.partition("/")[0], 0.0)
     fields = ("metric", "op", "bound", "value", "low", "high", "confidence", "reference", "difference")
     known = {name: getattr(gate, name) for name in fields} | {"than": gate.than or None}
+    known |= {} if gate.tier == "critical" else {"tier": gate.tier}
     _add_properties(case, known | {"n": sum(gate.samples) or None})
     if gate.met:
         case.append(_make_output(f"{gate.message} ({gate.detail})"))
         return case
     kind, code = (Failure, "gate-not-met") if gate.met is False else (Error, "gate-unjudged")
+    kind = kind if gate.matters else Skipped
     outcome = kind(make_legal(gate.message), code)
     lines = [f"wanted: {wanted}", f"there was: {gate.message}"]
     outcome.text = make_legal("\n".join([*lines, gate.detail] if gate.parts or gate.benchmarks else lines))

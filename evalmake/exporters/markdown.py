@@ -184,7 +184,8 @@ def _render_metrics(results: Sequence[Result]) -> str:
 
 def render_gate(gate: GateResult) -> str:
     detail = f" ({gate.detail})" if gate.parts or gate.benchmarks else ""
-    return f"- {MARKS[gate.met]}: `{gate.address}`: {escape(gate.message)}{detail}"
+    tier = "" if gate.tier == "critical" else f" ({gate.tier})"
+    return f"- {MARKS[gate.met]}{tier}: `{gate.address}`: {escape(gate.message)}{detail}"
 
 
 def _render_comparisons(results: ResultSet) -> str:

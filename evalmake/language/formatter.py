@@ -154,10 +154,10 @@ class _Formatter:
             case tree.Require():
                 head = f"require {node.metric.text} {node.op} {f'{node.than.text} ' if node.than else ''}"
                 head += self._format_expression(node.value, indent, indent + len(head))
-                if node.tolerance is None:
-                    return head
-                head += " by " if node.than else " within "
-                return head + self._format_expression(node.tolerance, indent, _end_column(head, indent))
+                if node.tolerance is not None:
+                    head += " by " if node.than else " within "
+                    head += self._format_expression(node.tolerance, indent, _end_column(head, indent))
+                return f"{head} as {node.tier.text}" if node.tier else head
         raise AssertionError(node)
 
     def _format_condition(self, tests: Sequence[tree.Test], indent: int, before: int) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 16 * 1024 * 1024  # parsing them takes about a minute
 MAX_TEXT_CHARACTERS = 256 * 1024  # `re` needs half a kilobyte of memory for each character of a text
 MAX_NESTING = 100
-_TREE_FORMAT = "5"  # format of the pickled tree: raise it when `tree` or the builder changes
+_TREE_FORMAT = "6"  # format of the pickled tree: raise it when `tree` or the builder changes
 # Comments, texts and brackets, so that nesting and lengths are known before lark runs. The loops are unrolled, as
 # backtracking would take quadratic time; possessive ones would be shorter, but CPython 3.11.2 (Debian 12) breaks them.
 _SCAN_PATTERN = re.compile(

@@ -116,6 +116,8 @@ def _suggest_requirement(at: ErrorPosition, before: str) -> list[str]:
     if not re.search(r"\brequire\b", before):
         return []
     rest = at.source.text[at.start :]
+    if re.search(r"\bas[ \t]*$", before):
+        return ["`as supporting` and `as advisory` say what a requirement that is not met does to the exit status"]
     if at.word == "within":
         return ["`within` stands behind the bound: `require METRIC >= 0.892 within 8%`"]
     if re.match(r"±|\+-|\+/-", rest):

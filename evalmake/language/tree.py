@@ -132,7 +132,8 @@ class Skip(NamedTuple):
 class Require(NamedTuple):
     """`require metric >= value`, perhaps `within tolerance`; or `require metric better than model value by tolerance`.
 
-    Of the second, `op` is `better than` or `no worse than`, and `than` the kind of what is compared with.
+    Of the second, `op` is `better than` or `no worse than`, and `than` the kind of what is compared with. Both may end
+    in `as tier`.
     """
 
     metric: Name
@@ -142,6 +143,7 @@ class Require(NamedTuple):
     start: int
     end: int
     than: Name | None = None
+    tier: Name | None = None
 
 
 Statement = Assign | Axis | When | Skip | Require

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from lark import Token
@@ -72,7 +73,7 @@ class TreeBuilder:
     def kind(self, children: Children) -> tree.Name:
         return name(children[0])
 
-    key = metric = referent = kind
+    key = metric = referent = tier = kind
 
     def body(self, children: Children) -> tuple[tuple[tree.Statement, ...], int]:
         return _drop_tokens(children), children[-1].end_pos
@@ -94,17 +95,19 @@ class TreeBuilder:
         return tree.Skip(tests, keyword.start_pos, tests[-1].end)
 
     def require(self, children: Children) -> tree.Require:
-        keyword, metric, op, value, *within = children  # `within` and a value, or a placeholder
-        tolerance = within[1] if len(within) == 2 else None
-        return tree.Require(metric, str(op), value, tolerance, keyword.start_pos, (tolerance or value).end)
+        keyword, metric, op, value, *more = children
+        tolerance, tier = _read_ending(more, "within")
+        last = tier or tolerance or value
+        return tree.Require(metric, str(op), value, tolerance, keyword.start_pos, last.end, None, tier)
 
     def relation(self, children: Children) -> tree.Require:
         keyword, metric, *rest = children  # `better` or `no worse`, `than`, a kind, a value, then as above
         end = next(place for place, child in enumerate(rest) if isinstance(child, tree.Name))
         op = " ".join(map(str, rest[:end]))
-        kind, value, *by = rest[end:]
-        tolerance = by[1] if len(by) == 2 else None
-        return tree.Require(metric, op, value, tolerance, keyword.start_pos, (tolerance or value).end, kind)
+        kind, value, *more = rest[end:]
+        tolerance, tier = _read_ending(more, "by")
+        last = tier or tolerance or value
+        return tree.Require(metric, op, value, tolerance, keyword.start_pos, last.end, kind, tier)
 
     def condition(self, children: Children) -> tuple[Any, ...]:
         # A tuple of tests; nodes and tokens are told apart by their type.
@@ -140,6 +143,12 @@ class TreeBuilder:
 
     def use(self, children: Children) -> tree.Use:
         return tree.Use(str(children[0]), *_find_ends(children[0]))
+
+
+def _read_ending(children: Children, word: str) -> tuple[tree.Expr | None, tree.Name | None]:
+    """What follows `within` or `by`, and what follows `as`; None for each that is left out."""
+    found = {str(one): after for one, after in pairwise(children) if isinstance(one, Token)}
+    return found.get(word), found.get("as")
 
 
 def _build_is_test(self: TreeBuilder, children: Children) -> tree.Test:

@@ -122,7 +122,8 @@ def digest_graph(graph: Graph, confidence: float | None) -> str:
         for gate in node.evaluation.gates:
             within = f" within {gate.within.hex()}" if gate.within else ""
             demand = f" {gate.demand}" if gate.than else f"{gate.op}{gate.bound.hex()}{within}"
-            hasher.update(f"\t{gate.subject}{demand} {gate_confidence}\n".encode())
+            ending = "" if gate.than else gate.ending  # which the demand of others has
+            hasher.update(f"\t{gate.subject}{demand}{ending} {gate_confidence}\n".encode())
     for name, report in sorted(graph.reports.items()):
         cells = ",".join(node.action.digest for node in report.nodes)
         hasher.update(f"report {name}\0{report.declaration.plugin}\0{cells}\n".encode())

@@ -22,6 +22,9 @@ RELATIONS = ("better than", "no worse than")
 GateWord = Literal["", "headline", "average", "pooled", "best"]
 """What a requirement names in place of a metric: the headline of its benchmark, or those of several together."""
 HEADLINE: GateWord = "headline"
+Tier = Literal["critical", "supporting", "advisory"]
+"""What a requirement that is not met does to the exit status of a build: it is 1, or 3, or as if it were met."""
+TIERS: tuple[Tier, ...] = ("critical", "supporting", "advisory")
 _USAGE = frozenset(("tokens", "requests", "cost", "price", "usd", "seconds", "latency", "duration", "time"))
 """Words in the names of what is counted of an evaluation, and not scored."""
 
@@ -55,14 +58,21 @@ class Gate:
     within: float = 0.0  # how far from the bound will do, on its scale
     tolerance: str = ""  # the same as it is written: "8%"
     than: Referent | None = None  # what `op`, a relation, compares with
+    tier: Tier = "critical"
 
     @property
     def text(self) -> str:
         """What it asks, as it can be written: "accuracy >= 0.892 within 8%"."""
         if self.than:
-            return f"{self.metric} {self.op} {self.than}{f' by {self.tolerance}' if self.tolerance else ''}"
+            by = f" by {self.tolerance}" if self.tolerance else ""
+            return f"{self.metric} {self.op} {self.than}{by}{self.ending}"
         within = f" within {self.tolerance}" if self.tolerance else ""
-        return f"{self.metric} {self.op} {self.bound:.12g}{within}"
+        return f"{self.metric} {self.op} {self.bound:.12g}{within}{self.ending}"
+
+    @property
+    def ending(self) -> str:
+        """Its tier, as it can be written behind it: " as advisory"; empty if it is critical."""
+        return "" if self.tier == "critical" else f" as {self.tier}"
 
     @property
     def is_over_benchmarks(self) -> bool:
@@ -83,8 +93,8 @@ class Gate:
     def demand(self) -> str:
         """What it asks of its subject, for digests: exact, and the same however it is written."""
         if self.than:
-            return f"{self.op} {self.than} by {self.bound!r}{'%' if self.is_share else ''}"
-        return f"{self.op} {self.bound!r}{f' within {self.within!r}' if self.within else ''}"
+            return f"{self.op} {self.than} by {self.bound!r}{'%' if self.is_share else ''}{self.ending}"
+        return f"{self.op} {self.bound!r}{f' within {self.within!r}' if self.within else ''}{self.ending}"
 
 
 def read_gates(
@@ -98,8 +108,9 @@ def read_gates(
     gates = []
     for node, file in requires:
         before = len(diagnostics)
+        tier = _read_tier(node, file, diagnostics)
         if node.than is not None:
-            gate = _read_relation(node, file, inheritance.scope, diagnostics, when)
+            gate = _read_relation(node, file, inheritance.scope, diagnostics, when, tier)
             gates += [gate] if gate and len(diagnostics) == before else []
             continue
         bound = _read_bound(node, file, inheritance.scope, diagnostics)
@@ -114,12 +125,27 @@ def read_gates(
             tolerance = " ".join(file.span(node.tolerance).text.split())
         metric, is_share = node.metric.text.strip("\"'"), _is_percentage(node.value, bound, inheritance.scope)
         if len(diagnostics) == before:
-            gates.append(Gate(metric, node.op, bound, file.span(node), when, is_share, word, within, tolerance))
+            span = file.span(node)
+            gates.append(Gate(metric, node.op, bound, span, when, is_share, word, within, tolerance, None, tier))
     return tuple(gates)
 
 
+def _read_tier(node: tree.Require, file: LoadedFile, diagnostics: Diagnostics) -> Tier:
+    """How much a requirement matters: what stands behind `as`."""
+    if node.tier is None:
+        return "critical"
+    text = node.tier.text
+    if tier := next((one for one in TIERS if one == text), None):
+        return tier
+    meant = closest_name(text, TIERS)
+    help = f"did you mean `{meant}`?" if meant else f"write `as {TIERS[1]}`, `as {TIERS[2]}`, or nothing: `{TIERS[0]}`"
+    message = f"a requirement is `{'`, `'.join(TIERS[:-1])}` or `{TIERS[-1]}`, and not `{text}`"
+    diagnostics.error("bad-value", message, file.span(node.tier), help=[help])
+    return "critical"
+
+
 def _read_relation(
-    node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics, when: str
+    node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics, when: str, tier: Tier
 ) -> Gate | None:
     """Read a requirement that compares with a model or a baseline; None if its name or its margin is none."""
     assert node.than is not None
@@ -144,7 +170,7 @@ def _read_relation(
         is_share = _is_percentage(node.tolerance, margin, scope)
         tolerance = f"{margin * 100:.10g}%" if is_share else f"{margin:.12g}"
     than = Referent(kind, str(name), span)
-    return Gate(metric, node.op, margin, file.span(node), when, is_share, word, 0.0, tolerance, than)
+    return Gate(metric, node.op, margin, file.span(node), when, is_share, word, 0.0, tolerance, than, tier)
 
 
 def _read_margin(node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics) -> float | None:

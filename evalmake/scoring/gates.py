@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
+from evalmake.project.requirements import Tier
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import Interval
 from evalmake.scoring.metric_scale import describe_scale_mismatch, fill_unscored, find_bounds, may_be_percentage
@@ -76,14 +77,22 @@ class GateResult:
     reference: float | None = None  # the value there; `low` and `high` are then of the difference
     difference: float | None = None  # value - reference, of the paired items if there are any
     paired: bool | None = None  # whether items were paired
+    tier: Tier = "critical"  # how much it matters
+
+    @property
+    def matters(self) -> bool:
+        """Whether it counts for the exit status: it does not if it is advisory."""
+        return self.tier != "advisory"
 
     @property
     def requirement(self) -> str:
-        """What it asks: "accuracy >= 0.7 within 0.05", "accuracy no worse than baseline main by 0.01"."""
+        """What it asks: "accuracy >= 0.7 within 0.05", "accuracy no worse than baseline main by 0.01 as advisory"."""
+        tier = "" if self.tier == "critical" else f" as {self.tier}"
         if self.than:
-            return f"{self.metric} {self.op} {self.than}{f' by {format_given(self.bound)}' if self.bound else ''}"
+            by = f" by {format_given(self.bound)}" if self.bound else ""
+            return f"{self.metric} {self.op} {self.than}{by}{tier}"
         within = f" within {format_given(self.within)}" if self.within else ""
-        return f"{self.metric} {self.op} {format_given(self.bound)}{within}"
+        return f"{self.metric} {self.op} {format_given(self.bound)}{within}{tier}"
 
     @property
     def detail(self) -> str:
@@ -121,6 +130,17 @@ class Verdict:
     value: float
     low: float | None = None
     high: float | None = None
+
+
+def choose_status(results: Iterable[GateResult]) -> int:
+    """The exit status that gates give a build: 2 if a critical one is not judged, 1 if one is not met, 3 if one is
+    supporting and either, else 0.
+    """
+    failing = [result for result in results if not result.met]
+    critical = [result.met for result in failing if result.tier == "critical"]
+    if critical:
+        return 2 if None in critical else 1
+    return 3 if any(result.tier == "supporting" for result in failing) else 0
 
 
 def make_open_result(

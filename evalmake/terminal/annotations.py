@@ -102,7 +102,7 @@ def render_summary(diagnostics: Sequence[Diagnostic], results: ResultSet | None)
 def _render_verdict(diagnostics: Sequence[Diagnostic], results: ResultSet | None) -> str:
     """`2 errors, 1 gate not met`; `3 gates met`."""
     severities = Counter(one.severity for one in diagnostics)
-    verdicts = Counter(gate.met for gate in results.gates) if results else Counter[bool | None]()
+    verdicts = Counter(gate.met for gate in results.gates if gate.matters) if results else Counter[bool | None]()
     failing = [
         (severities[Severity.ERROR], "error", ""),
         (verdicts[False], "gate", " not met"),

@@ -9,8 +9,8 @@ from typing import Any
 
 from evalmake.gate_plan import PlannedGate
 from evalmake.gate_verdicts import JudgedGate
-from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
-from evalmake.project.requirements import Gate
+from evalmake.language.diagnostic import Diagnostic, make_diagnostic
+from evalmake.project.requirements import TIERS, Gate
 from evalmake.scoring.cost import add_costs, describe_usage, read_cost
 from evalmake.scoring.notes import Note
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
@@ -68,15 +68,16 @@ def _join(addresses: Sequence[str]) -> str:
 
 
 def _count_gates(outcome: BuildOutcome, met: bool) -> str:
-    """`2 gates met, 1 not met, 1 not judged`; without `met`, only the others; empty if there are none."""
-    counts = Counter(verdict.result.met for verdict in outcome.gates)
-    shown = [(counts[True], "met")] if met and outcome.gates else []
-    shown += [(counts[key], word) for key, word in ((False, "not met"), (None, "not judged")) if counts[key]]
-    texts = [f"{count} {word}" for count, word in shown]
-    if texts:
-        count, word = shown[0]
-        texts[0] = f"{count} gate{'s' * (count != 1)} {word}"
-    return ", ".join(texts)
+    """`2 gates met, 1 not met, 1 advisory not judged`; without `met`, only the others; empty if there are none."""
+    results = [verdict.result for verdict in outcome.gates]
+    counts = Counter((result.tier, result.met) for result in results)
+    shown = [(sum(result.met is True for result in results), "", "met")] if met and results else []
+    for tier in TIERS:
+        kind = "" if tier == "critical" else f" {tier}"
+        shown += [(n, kind, "not met")] if (n := counts[tier, False]) else []
+        shown += [(n, kind, "not judged")] if (n := counts[tier, None]) else []
+    nouns = [f" gate{'s' * (shown[0][0] != 1)}", *[""] * len(shown)] if shown else []
+    return ", ".join(f"{n}{kind}{noun} {word}" for (n, kind, word), noun in zip(shown, nouns, strict=False))
 
 
 def collect_problems(outcome: BuildOutcome, folded: bool = True) -> list[Diagnostic]:
@@ -116,7 +117,7 @@ def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
         first.gate.span,
         "not met" if judged else "",
         about=first.diagnostic.about,
-        severity=Severity.GATE,
+        severity=first.diagnostic.severity,
         notes=notes,
     )
 
