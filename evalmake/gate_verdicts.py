@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import Node
+from evalmake.planner.node_prices import find_prices
 from evalmake.planner.staleness import ActionHistory, Histories, find_lack, find_valid_records
 from evalmake.project.axes import to_part
 from evalmake.project.matrix import Evaluation
 from evalmake.project.requirements import HEADLINE, Gate, Referent
 from evalmake.results import find_headline, make_item_reader
 from evalmake.scoring.benchmark_gates import judge_benchmark_gate
+from evalmake.scoring.cost import Prices
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.group_average import Column
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
+from evalmake.scoring.measures import MeasuredRun, judge_measure
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
 from evalmake.scoring.stopping import is_sequential
@@ -88,7 +91,9 @@ def judge_gates(
         from evalmake.comparison.gate_references import GateReferences
 
         references = GateReferences(workspace, store, only)
-    return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells, lacks, references)
+    prices = {node.name: find_prices(workspace.project, node) for node in (*nodes, *others)}
+    confidence = workspace.project.settings.confidence
+    return judge_cells(cells, known, confidence, read, other_cells, lacks, references, prices)
 
 
 def judge_cells(
@@ -99,11 +104,13 @@ def judge_cells(
     others: Iterable[Evaluation] = (),
     lacks: Mapping[str, str] | None = None,
     references: GateReferences | None = None,
+    prices: Mapping[str, Prices] | None = None,
 ) -> list[JudgedGate]:
     """Every requirement judged over the seeds of its cell; not judged if one of those in `cells` has no result.
 
     `others` are more seeds of the same cells. Their results count too; if some have none, the message
-    gives the number of seeds that were judged. `lacks` says, by name, why a cell has no result.
+    gives the number of seeds that were judged. `lacks` says, by name, why a cell has no result, and `prices` what it
+    pays.
     """
     groups, more = _group_by_gate(cells), _group_by_gate(others)
     judged = []
@@ -111,7 +118,7 @@ def judge_cells(
         gate, siblings = key[0], more.get(key, [])
         address = _name_cells([*members, *siblings]) if gate.is_over_benchmarks else key[1]
         asked = _make_requirement(gate, members[0], confidence)
-        results = _Results(histories, read_items, references)
+        results = _Results(histories, read_items, references, prices or {})
         lacking = _find_lacking(gate, members, siblings, histories)
         known = [] if lacking else [cell for cell in (*members, *siblings) if _has_result(cell, histories)]
         result = replace(_judge(address, gate, asked, known, results), tier=gate.tier)
@@ -131,6 +138,7 @@ class _Results:
     histories: Histories
     read_items: ItemReader
     references: GateReferences | None = None
+    prices: Mapping[str, Prices] = field(default_factory=dict)
 
     def runs(self, cells: Iterable[Evaluation]) -> dict[int, Run]:
         """The runs of the cells that have a result, by seed."""
@@ -146,6 +154,16 @@ class _Results:
             for cell, history in known
             if history and history.success is not None
         }
+
+    def measured_runs(self, cells: Iterable[Evaluation]) -> dict[int, MeasuredRun]:
+        """The same runs, with what is known of their replies."""
+        found = {}
+        for cell in cells:
+            history = self.histories.get(cell.name)
+            if history and history.success is not None:
+                read = partial(self.read_items, history.action, history.success)
+                found[cell.seed] = MeasuredRun(history.usage, read, self.prices.get(cell.name, Prices()))
+        return found
 
     def headline(self, cells: Sequence[Evaluation]) -> str:
         """The headline metric of cells of one benchmark."""
@@ -178,6 +196,8 @@ def _make_requirement(gate: Gate, cell: Evaluation, confidence: float | None) ->
 
 def _judge(address: str, gate: Gate, asked: Requirement, cells: Sequence[Evaluation], results: _Results) -> GateResult:
     """Judge a gate over cells that have a result."""
+    if gate.unit:
+        return judge_measure(address, asked, gate.unit, results.measured_runs(cells))
     if gate.is_over_benchmarks:
         columns = [_make_column(name, some, results) for name, some in _group_by_benchmark(cells).items()]
         return judge_benchmark_gate(address, gate.form, asked, columns)

@@ -193,9 +193,16 @@ def _parse_item(line: bytes) -> Item | None:
             digest_question(row),
             read_weight(row),
             tuple(map(str, row.get("tags") or ())),
+            *(_read_quantity(row.get(name)) for name in ("latency", "tokens_in", "tokens_out")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _read_quantity(value: object) -> float | None:
+    """A number that is not negative; None for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 <= value < math.inf else None  # type: ignore[operator,return-value]
 
 
 def read_sample_lines(store: Store, record: ActionResult) -> Iterator[bytes]:

@@ -54,7 +54,7 @@ def check_benchmarks_together(context: GraphContext, diagnostics: Diagnostics) -
 def _check_scale(cell: Evaluation, diagnostics: Diagnostics) -> None:
     """A bound on the headline metric fits the scale that the benchmark states of it."""
     block = cell.benchmark.block
-    for gate in cell.gates:
+    for gate in (one for one in cell.gates if not one.unit):
         asked = Requirement(gate.metric, gate.op, gate.bound, None, gate.is_share, MetricKind(block.scale))
         is_headline = bool(gate.word) or _is_headline(gate.metric, block.metric)
         if gate.than and block.scale == "percent":

@@ -16,12 +16,15 @@ from evalmake.language.values import SecretRef, Symbol, Value, describe_type, fo
 from evalmake.project.column_groups import FORMS, GroupForm
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance
+from evalmake.project.measures import TRUNCATED, MeasureMistake, find_unit, format_quantity, read_amount
 
 RELATIONS = ("better than", "no worse than")
 """What a requirement can say of its metric and that of another result, in place of `>=`."""
-GateWord = Literal["", "headline", "average", "pooled", "best"]
-"""What a requirement names in place of a metric: the headline of its benchmark, or those of several together."""
+GateWord = Literal["", "headline", "average", "pooled", "best", "measure"]
+"""What a requirement names in place of a metric: the headline of its benchmark, those of several together, or what
+replies took."""
 HEADLINE: GateWord = "headline"
+MEASURE: GateWord = "measure"
 Tier = Literal["critical", "supporting", "advisory"]
 """What a requirement that is not met does to the exit status of a build: it is 1, or 3, or as if it were met."""
 TIERS: tuple[Tier, ...] = ("critical", "supporting", "advisory")
@@ -59,6 +62,7 @@ class Gate:
     tolerance: str = ""  # the same as it is written: "8%"
     than: Referent | None = None  # what `op`, a relation, compares with
     tier: Tier = "critical"
+    unit: str = ""  # of what replies took
 
     @property
     def text(self) -> str:
@@ -67,7 +71,8 @@ class Gate:
             by = f" by {self.tolerance}" if self.tolerance else ""
             return f"{self.metric} {self.op} {self.than}{by}{self.ending}"
         within = f" within {self.tolerance}" if self.tolerance else ""
-        return f"{self.metric} {self.op} {self.bound:.12g}{within}{self.ending}"
+        bound = format_quantity(self.bound, self.unit) if self.unit else f"{self.bound:.12g}"
+        return f"{self.metric} {self.op} {bound}{within}{self.ending}"
 
     @property
     def ending(self) -> str:
@@ -87,6 +92,8 @@ class Gate:
     @property
     def subject(self) -> str:
         """What it names, for digests: a word is told from a metric of the same name."""
+        if self.word == MEASURE:
+            return f"the {self.metric} in {self.unit}"
         return f"the {self.word}" if self.word else self.metric
 
     @property
@@ -113,8 +120,8 @@ def read_gates(
             gate = _read_relation(node, file, inheritance.scope, diagnostics, when, tier)
             gates += [gate] if gate and len(diagnostics) == before else []
             continue
-        bound = _read_bound(node, file, inheritance.scope, diagnostics)
-        word = _find_word(node.metric)
+        bound, unit = _read_bound(node, file, inheritance.scope, diagnostics)
+        word = MEASURE if unit else _find_word(node.metric)
         if word in FORMS and "benchmark" not in axes:
             _report_no_benchmarks(node, word, file, diagnostics)
         if bound is None or len(diagnostics) > before:
@@ -126,7 +133,7 @@ def read_gates(
         metric, is_share = node.metric.text.strip("\"'"), _is_percentage(node.value, bound, inheritance.scope)
         if len(diagnostics) == before:
             span = file.span(node)
-            gates.append(Gate(metric, node.op, bound, span, when, is_share, word, within, tolerance, None, tier))
+            gates.append(Gate(metric, node.op, bound, span, when, is_share, word, within, tolerance, None, tier, unit))
     return tuple(gates)
 
 
@@ -228,15 +235,27 @@ def suggest_metric(metric: str, known: Sequence[str]) -> list[str]:
         return [f"write `{last}`: a requirement is of the eval in whose block it stands, and of all its cells"]
     if meant := closest_name(metric, known):
         return [f"did you mean `{meant}`?"]
+    if metric == TRUNCATED:
+        return [f"the share of replies that were cut off is a percentage: `{TRUNCATED} <= 1%`"]
     if set(re.split("[^a-z]+", metric.lower())) & _USAGE:
-        return ["tokens, requests and seconds are no scores: a report with `format = json` has them in `usage`"]
+        return ["what replies took has a unit: `latency.p95 <= 2s`, `tokens_out.mean <= 500`, `cost <= $2`"]
     return []
 
 
-def _read_bound(node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics) -> float | None:
+def _read_bound(
+    node: tree.Require, file: LoadedFile, scope: Scope, diagnostics: Diagnostics
+) -> tuple[float | None, str]:
+    """The bound, None after an error, and its unit, empty for that of a metric."""
     bound = _evaluate(node.value, file, scope, diagnostics)
     if bound is _FAILED:
-        return None
+        return None, ""
+    is_share = isinstance(bound, int | float) and _is_percentage(node.value, bound, scope)
+    try:
+        unit = find_unit(node.metric.text, bound, is_share)
+    except MeasureMistake as mistake:
+        diagnostics.error("wrong-type", str(mistake), file.span(node.value), help=[mistake.help])
+        return None, ""
+    bound = read_amount(bound)
     if isinstance(bound, bool) or not isinstance(bound, int | float):
         diagnostics.error(
             "wrong-type",
@@ -244,8 +263,8 @@ def _read_bound(node: tree.Require, file: LoadedFile, scope: Scope, diagnostics:
             file.span(node.value),
             help=_suggest_baseline(node, bound),
         )
-        return None
-    return float(bound)
+        return None, ""
+    return float(bound), unit
 
 
 def _suggest_baseline(node: tree.Require, bound: object) -> list[str]:

@@ -47,7 +47,7 @@ def find_stop_rule(block: Eval, gates: tuple[Gate, ...], confidence: float | Non
     bounds = [
         ("" if gate.word else gate.metric, edge)
         for gate in gates
-        if block.until is not None and not gate.is_over_benchmarks and gate.than is None
+        if block.until is not None and not gate.is_over_benchmarks and gate.than is None and not gate.unit
         for edge in ([gate.bound - gate.within, gate.bound + gate.within] if gate.within else [gate.bound])
     ]
     return StopRule(block.confidence or confidence or CONFIDENCE, tuple(dict.fromkeys(bounds)), block.precision)

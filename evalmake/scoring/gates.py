@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
+from evalmake.project.measures import format_quantity
 from evalmake.project.requirements import Tier
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import Interval
@@ -78,6 +79,7 @@ class GateResult:
     difference: float | None = None  # value - reference, of the paired items if there are any
     paired: bool | None = None  # whether items were paired
     tier: Tier = "critical"  # how much it matters
+    unit: str = ""  # of value and bound, if it is of what replies took
 
     @property
     def matters(self) -> bool:
@@ -92,7 +94,8 @@ class GateResult:
             by = f" by {format_given(self.bound)}" if self.bound else ""
             return f"{self.metric} {self.op} {self.than}{by}{tier}"
         within = f" within {format_given(self.within)}" if self.within else ""
-        return f"{self.metric} {self.op} {format_given(self.bound)}{within}{tier}"
+        bound = format_quantity(self.bound, self.unit) if self.unit else format_given(self.bound)
+        return f"{self.metric} {self.op} {bound}{within}{tier}"
 
     @property
     def detail(self) -> str:

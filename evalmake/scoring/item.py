@@ -40,6 +40,9 @@ class Item(NamedTuple):
     question: str = ""  # a hash of what was asked, if known: the same for copies of a record that differ in their ids
     weight: float = 1.0
     tags: tuple[str, ...] = ()
+    latency: float | None = None  # seconds
+    tokens_in: float | None = None
+    tokens_out: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

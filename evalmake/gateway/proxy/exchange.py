@@ -192,6 +192,7 @@ class Exchange:
     async def _replay(self, cached: CachedReply) -> None:
         self.session.usage.record_parameters(self.body)
         headers = [(b"content-type", cached.content_type), (b"x-evalmake-cache", b"hit")]
+        headers.append((b"x-evalmake-seconds", b"%.6f" % cached.seconds))
         if cached.content_type.startswith(b"text/event-stream"):
             parsed = await replay_stream(self.connection, cached.body, headers, self._new_stream_rewrite())
         else:

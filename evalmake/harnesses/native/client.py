@@ -140,6 +140,8 @@ class Client:
             raise self._build_connection_error(error) from None
         latency = time.perf_counter() - started
         cached = find_header(reply.headers, b"x-evalmake-cache") == b"hit"
+        if cached:  # what the model took, not the cache
+            latency = float(find_header(reply.headers, b"x-evalmake-seconds") or latency)
         return ParsedReply(self._parse_reply(reply, raw), latency, cached)
 
     def _build_connection_error(self, error: UpstreamError) -> Exception:

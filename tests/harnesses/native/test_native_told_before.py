@@ -49,7 +49,7 @@ def refused_at_load(declared: Declaration) -> bool:
 def refused_at_run(declared: Declaration, folder: Path) -> bool:
     """Whether the harness refuses the task file that it is given."""
     parsed = SimpleNamespace(file=SimpleNamespace(path=folder / "Evalfile"))
-    variant = SimpleNamespace(eval=SimpleNamespace(parsed=parsed), stop_rule=None)
+    variant = SimpleNamespace(eval=SimpleNamespace(parsed=parsed), stop_rule=None, block=SimpleNamespace(repeats=1))
     evaluation: Any = SimpleNamespace(benchmark=declared, variant=variant)
     path = folder / "task.json"
     path.write_text(NativeHarness().command(evaluation).files["task.json"])

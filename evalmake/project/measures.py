@@ -1,0 +1,62 @@
+"""What a requirement can name beside metrics: how long replies took, their tokens, how many were cut off, the cost.
+
+A unit tells them from metrics: `latency.p95 <= 2s` is of the replies, and `latency.p95 <= 2` of a metric of that name.
+"""
+
+from __future__ import annotations
+
+from evalmake.language.money import Money, format_money
+from evalmake.language.values import Duration, describe_type
+
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+SECONDS, TOKENS, SHARE = "s", "tok", "%"
+"""Units; that of a cost is its currency."""
+LATENCY, TRUNCATED, COST = "latency", "truncated", "cost"
+SAMPLE_UNITS = {LATENCY: SECONDS, "tokens_in": TOKENS, "tokens_out": TOKENS}
+"""What each sample has -> its unit; of all samples, a statistic is named: `tokens_out.mean`."""
+
+
+class MeasureMistake(ValueError):
+    """A bound with a unit that its metric cannot have; `help` says what to write."""
+
+    def __init__(self, said: str, help: str) -> None:
+        super().__init__(said)
+        self.help = help
+
+
+def find_unit(metric: str, bound: object, is_share: bool) -> str:
+    """The unit of what replies took, by its name and bound; empty for a metric. MeasureMistake for a stray unit."""
+    field, _, statistic = metric.partition(".")
+    if metric == COST and isinstance(bound, Money):
+        return bound.currency
+    if metric == TRUNCATED and is_share:
+        return SHARE
+    unit = SAMPLE_UNITS.get(field, "")
+    fits = isinstance(bound, Duration) if unit == SECONDS else isinstance(bound, int | float)
+    if unit and fits and statistic in STATISTICS:
+        return unit
+    if isinstance(bound, Duration | Money):
+        raise _explain(metric, bound)
+    return ""
+
+
+def _explain(metric: str, bound: Duration | Money) -> MeasureMistake:
+    said = f"`{metric}` is compared with a number, but this is {describe_type(bound)}"
+    if isinstance(bound, Money):
+        return MeasureMistake(said, f"an amount of money is for the cost of an evaluation: `require {COST} <= {bound}`")
+    of_replies = f"`require {LATENCY}.p95 <= {bound}`, or {', '.join(STATISTICS[:-1])} or {STATISTICS[-1]}"
+    return MeasureMistake(said, f"a duration is for the seconds that replies take: {of_replies}")
+
+
+def read_amount(bound: object) -> object:
+    """The number in a duration or an amount of money; anything else as it is."""
+    return bound.seconds if isinstance(bound, Duration) else bound.amount if isinstance(bound, Money) else bound
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """`1.83s`, `412tok`, `0.8%` or `$1.25`."""
+    if unit == SHARE:
+        return f"{value * 100:.3g}%"
+    if unit in (SECONDS, TOKENS):
+        return f"{value:.3g}{unit}" if value < 1000 else f"{value:.0f}{unit}"
+    return format_money(value, unit)
