@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evalmake.harnesses.native.majority import counts_votes
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.repeated_samples import list_repeat_metrics
-
-_VOTING = ("exact", "number", "math", "choice", "choices", "regex")
-"""Scorers that read an answer out of a reply, so that the answers of several samples can be counted."""
-
-
-def counts_votes(scorers: Sequence[str]) -> bool:
-    """Whether the samples of an item that has these scorers have a majority."""
-    return len(scorers) == 1 and scorers[0] in _VOTING
 
 
 def find_repeat_metrics(cell: Evaluation, scorers: Sequence[str]) -> tuple[str, ...]:

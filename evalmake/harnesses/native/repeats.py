@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from evalmake.harnesses.native.majority import counts_votes
 from evalmake.harnesses.native.prompts import Item
-from evalmake.harnesses.native.repeat_metrics import counts_votes
 from evalmake.harnesses.native.sample_log import Sample
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.text_folding import make_folding
