@@ -77,7 +77,7 @@ def _is_headline(metric: str, headline: str | None) -> bool:
 def _check_bounds(cell: Evaluation, shares: Collection[str], diagnostics: Diagnostics) -> None:
     """A share is at most 1: a bound of 70 means percent."""
     block = cell.benchmark.block
-    for gate in cell.gates:
+    for gate in (one for one in cell.gates if not one.unit):
         metric = (block.metric or HEADLINE) if gate.word else gate.metric
         if block.scale and (gate.word or _is_headline(metric, block.metric)):
             continue

@@ -45,10 +45,10 @@ def _find_unfit_gates(cell: Evaluation) -> Iterator[tuple[str, Span, str]]:
     """A message for each gate that cannot be decided early, its place, and a cure."""
     if not cell.variant.block.until:
         return
-    if not cell.gates:
+    if all(gate.unit for gate in cell.gates):
         place = cell.variant.fields.spans["until",].key
         yield "`until = decided` has no gate to decide", place, "add one, such as `require accuracy >= 80%`"
-    for gate in cell.gates:
+    for gate in (one for one in cell.gates if not one.unit):
         if gate.is_over_benchmarks:
             message = f"`{gate.word}` takes benchmarks together, and each of them stops by itself"
             yield message, gate.span, f"write `require headline {gate.op} ...`, which each benchmark decides"
