@@ -2,7 +2,7 @@
 
 import { showCompare } from "./compare.js";
 import { showCost } from "./cost.js";
-import { element, visible } from "./elements.js";
+import { decodePart, element, visible } from "./elements.js";
 import { listenForKeys, listenForTips, openHelp } from "./keyboard.js";
 import { report } from "./report_data.js";
 import { addressOfCell, showProvenance } from "./provenance.js";
@@ -39,7 +39,7 @@ function changeQuery(changes, isNew = true) {
 async function draw() {
   if (location.hash === shown) return;
   const asked = (shown = location.hash), { name, rest, query } = readAddress(), before = view?.name;
-  if (name === "cell") return location.replace(addressOfCell(decodeURIComponent(rest)));
+  if (name === "cell") return location.replace(addressOfCell(decodePart(rest)));
   const found = await makeView(name, rest, query, before !== name);
   if (shown !== asked) return;
   view = { close: () => (location.hash = "#/"), ...found, name };
@@ -62,7 +62,7 @@ async function makeView(name, rest, query, isNew) {
   if (name === "samples") return showSamples(query, samples, changeQuery);
   if (name === "sample") return showOne(samples, rest);
   if (name === "cost") return showCost(samples);
-  return showCompare(rest ? rest.split("/").map(decodeURIComponent) : [], query, samples, changeQuery);
+  return showCompare(rest ? rest.split("/").map(decodePart) : [], query, samples, changeQuery);
 }
 
 function showOne(samples, address) {

@@ -60,6 +60,15 @@ export function encodePart(name) {
   return encodeURIComponent(name.toWellFormed());
 }
 
+/** The name that a part of an address is; a part that nobody encoded is itself. */
+export function decodePart(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** A link to a view of this page. */
 export function viewLink(address, ...children) {
   return element("a", { href: address }, ...children);

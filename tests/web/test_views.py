@@ -101,6 +101,23 @@ def test_another_reply_stands_beside(page: Path, open_page: OpenPage) -> None:
     browser.wait_for("document.querySelectorAll('.two pre').length === 2")
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("#/sample/no/such/one", "There is no sample"),
+        ("#/compare/%E0%A4%A/other", "These two rows have no column in common"),
+        ("#/cell/grid/base/sums/2", "grid/base/sums/2"),
+        ("#/provenance?one=gone&other=grid/better/sums/1", "In what the two differ"),
+        ("#/samples?row=gone&mode=none&sample=gone&where=(", "the expression ends"),
+        ("#/nowhere", "Gates, and what decided them"),
+    ],
+)
+def test_addresses_that_lead_nowhere(address: str, shown: str, page: Path, open_page: OpenPage) -> None:
+    """Whatever address somebody writes, a view is shown that says what there is."""
+    browser = open_page(page, address)
+    browser.wait_for(f"document.querySelector('main').textContent.includes('{shown}')")
+
+
 def test_the_theme_can_be_changed(page: Path, open_page: OpenPage) -> None:
     """A button turns light into dark, and back."""
     browser = open_page(page)
