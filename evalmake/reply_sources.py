@@ -64,7 +64,7 @@ def _find_lack(head: ActionHistory, store: Store) -> str:
         return "the last result is damaged"
     if replies < samples:
         return f"{samples - replies} of {samples} samples have no reply"
-    return "" if samples else "the last result has no samples"
+    return "" if samples else "the record of the last result does not count its replies"
 
 
 def _describe_replies(record: ActionResult) -> tuple[StoredReplies | None, str]:

@@ -34,7 +34,9 @@ def test_only_what_is_scored_anew_is_stale(bench: Bench) -> None:
     assert {tuple(found) for found in reasons.values() if found} == {
         (f"benchmark.behaviours.{part}",) for part in CHANGED
     }
-    assert "scorer number: behaviour 1 -> 2" in bench.run("-n").out
+    planned = bench.run("-n").out
+    assert "scorer number: behaviour 1 -> 2" in planned
+    assert "ask and score, as the record of the last result does not count its replies" in planned
 
 
 def test_scoring_anew_asks_the_model_nothing(bench: Bench) -> None:
