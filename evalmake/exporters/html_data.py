@@ -59,8 +59,8 @@ def make_page_data(results: ResultSet, means: Sequence[Mapping[str, Any]], left_
 def _list_problems(results: ResultSet) -> Iterator[tuple[str, str]]:
     """What is wrong, and the address of the view that shows it."""
     runs = distinct_runs(results.results)
-    unmet = sum(gate.met is False for gate in results.gates)
-    unjudged = sum(gate.met is None for gate in results.gates)
+    unmet = sum(gate.met is False and gate.matters for gate in results.gates)
+    unjudged = sum(gate.met is None and gate.matters for gate in results.gates)
     unscored = sum(_count_unscored(result) for result in runs)
     truncated = int(sum(result.usage.get("replies_truncated", 0) for result in runs))
     for number, one, many, address in (
