@@ -91,3 +91,17 @@ def test_a_damaged_baseline_is_never_met(compared: Project) -> None:
     require(compared, GATE)
     compared.write("baselines/main.toml", "version = 1\n")
     assert "baselines/main.toml is not a baseline that evalmake wrote" in compared.run("grid", status=2).stderr
+
+
+def test_evidence_proves_a_gate_that_compares(compared: Project) -> None:
+    """Who verifies evidence judges such a gate again, paired, by what the evidence holds; its message was signed."""
+    evalfile = compared.root / "Evalfile"
+    evidence = 'report proof { of = [grid], path = "proof", format = in-toto, sign = file("audit.key") }\n'
+    require(compared, "    limit = 50\n    when model = worse { require accuracy no worse than model good by 30% }\n")
+    evalfile.write_text(evalfile.read_text() + evidence)
+    compared.run("key", "new", "audit")
+    compared.run("grid", "proof")
+    said = compared.run("verify", "proof", "--key", "audit.pub").stdout
+    assert said.endswith("proof: it holds\n")
+    [gate] = json.loads((compared.root / "proof" / "report.json").read_text())["gates"]
+    assert (gate["met"], gate["than"], gate["paired"]) == (True, "model good", True)
