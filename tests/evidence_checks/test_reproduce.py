@@ -263,7 +263,7 @@ def test_a_refusal_is_no_answer() -> None:
     recorded = RecordedReplies([{"index": 0, "reply": "I cannot say 5", "refused": True}, {"index": 1, "reply": "5"}])
     answers = []
     for index in (0, 1):
-        recorded.turn_to(cast(Item, SimpleNamespace(record=SimpleNamespace(index=index))))
+        recorded.turn_to(cast(Item, SimpleNamespace(record=SimpleNamespace(index=index), repetition=None)))
         answers.append((recorded.reply().answer, recorded.reply().refused))
     assert answers == [("", True), ("5", False)]
 
