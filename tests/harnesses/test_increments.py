@@ -133,7 +133,7 @@ def test_native(bench: Bench, url: str) -> None:
 
     assert [attempt.usage.get("cached") for attempt in first.values()] == [None] * 3
     assert [attempt.usage["cached"] for attempt in more.values()] == [50] * 3
-    assert [attempt.usage["cached"] for attempt in other.values()] == [80] * 3
+    assert [attempt.usage["stored_replies"] for attempt in other.values()] == [80] * 3
     said = [replies(bench, attempt) for attempt in other.values()]
     assert said == [replies(bench, attempt) for attempt in more.values()]
     assert said[0] != said[1] != said[2] != said[0]
