@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 _MOST_PROBLEMS = 5
+_ENDS = {0: "well", 1: "a gate is not met", 3: "a supporting gate is not met"}
 
 
 def notify_of_end(outcome: BuildOutcome, summary: str, problems: Sequence[Diagnostic]) -> Diagnostic | None:
@@ -60,7 +61,7 @@ def make_message(outcome: BuildOutcome, summary: str, problems: Sequence[Diagnos
 def _describe_status(outcome: BuildOutcome) -> str:
     if outcome.interrupted:
         return "interrupted"
-    return {0: "well", 1: "a gate is not met"}.get(outcome.status, "failed")
+    return _ENDS.get(outcome.status, "failed")
 
 
 def _post(url: str, message: dict[str, object]) -> None:

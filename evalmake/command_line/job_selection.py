@@ -61,6 +61,15 @@ def select_jobs(file: Path | None, words: Sequence[str], command: str) -> list[J
     return list(chosen.values())
 
 
+def describe_running(job: JournalEntry) -> str:
+    """Why a job has no attempt: it runs, or is a server."""
+    if job.kind == "evaluate":
+        return (
+            f"{job.name}: job {job.id} has not ended, so it is no attempt yet; `evalmake logs {job.id}` shows its log"
+        )
+    return f"{job.name}: job {job.id} is a server, which leaves a log alone: `evalmake logs {job.id}`"
+
+
 def known_workspaces(file: Path | None) -> list[KnownWorkspace]:
     """That of the Evalfile here, if there is one, and all others that were built."""
     here = file if file is not None else find_evalfile(Path.cwd())

@@ -29,16 +29,21 @@ _PATIENCE = 2.0  # seconds without an answer before that is told
 def command(file: Path | None, words: Sequence[str]) -> int:
     """Cancel the jobs of these targets, those with these ids, or all jobs. An id is found from any folder."""
     selections = select_jobs(file, words, "cancel")
+    servers = [job for chosen in selections for job in chosen.jobs if job.kind != "evaluate"]
     ended = [attempt for chosen in selections for attempt in chosen.attempts]
     for attempt in ended:
         moment = attempt.finished[:16].replace("T", " ")
         click.echo(f"{attempt.name} has ended: {attempt.status} {moment}, job {attempt.job}")
-    cancelled = sum(
-        [cancel_jobs(chosen) for chosen in selections if chosen.is_everything or chosen.targets or chosen.jobs]
-    )
-    if not cancelled and not ended:
+    for server in servers:
+        click.echo(f"{server.name} is a server: cancel the evaluations that ask it, and it stops", err=True)
+    cancelled = sum(cancel_jobs(chosen) for chosen in selections if _has_evaluations(chosen))
+    if not cancelled and not ended and not servers:
         click.echo("no jobs to cancel")
-    return 0
+    return 2 if servers else 0
+
+
+def _has_evaluations(chosen: JobSelection) -> bool:
+    return chosen.is_everything or bool(chosen.targets) or any(job.kind == "evaluate" for job in chosen.jobs)
 
 
 def cancel_jobs(chosen: JobSelection) -> int:

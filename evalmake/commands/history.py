@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from evalmake.command_line.job_selection import JobSelection, select_jobs
+from evalmake.command_line.job_selection import JobSelection, describe_running, select_jobs
 from evalmake.command_line.options import declare, jobs_argument, json_option, parse_duration
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import ActionResult
@@ -31,6 +31,8 @@ def command(file: Path | None, words: Sequence[str], since: float | None, as_jso
     oldest = time.time() - since if since is not None else 0.0
     objects, texts, damaged = list[Any](), list[str](), 0
     for chosen in select_jobs(file, words, "history"):
+        for job in chosen.jobs:
+            click.echo(describe_running(job), err=True)
         workspace = chosen.workspace
         with workspace.read_store() as store:
             found, unreadable = read_attempts(store)
@@ -58,7 +60,7 @@ def _choose(chosen: JobSelection, attempts: Sequence[ActionResult]) -> list[Acti
     """The attempts that are meant: of a job by its id, and all of a cell, now or as an earlier Evalfile called it."""
     if chosen.is_everything:
         return [*attempts]
-    names, ids = {job.name for job in chosen.jobs}, {one.job for one in chosen.attempts}
+    names, ids = set[str](), {one.job for one in chosen.attempts}
     for target in chosen.targets:
         known = {attempt.name for attempt in attempts if matches_name(target.text, attempt.name)}
         try:

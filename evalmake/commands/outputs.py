@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from evalmake.command_line.job_selection import JobSelection, select_jobs
+from evalmake.command_line.job_selection import JobSelection, describe_running, select_jobs
 from evalmake.command_line.options import PATH, declare, jobs_argument, json_option
 from evalmake.planner.action import ActionResult
 from evalmake.store.output_copy import OutputCopy, copy_outputs
 from evalmake.store.store import Store
 from evalmake.terminal.safe_text import clean
-from evalmake.terminal.staleness import find_attempt_to_show, find_last_attempt
+from evalmake.terminal.staleness import find_attempt_to_show
 from evalmake.terminal.tables import align_columns
 
 
@@ -30,6 +30,9 @@ def command(file: Path | None, words: Sequence[str], folder: Path | None, as_jso
         raise click.UsageError("`outputs` takes targets, or ids of jobs")
     found: dict[str, ActionResult | None] = {}
     copied = new = 0
+    running = [job for chosen in selections for job in chosen.jobs]
+    for job in running:
+        click.echo(describe_running(job), err=True)
     for chosen in selections:
         with chosen.workspace.read_store() as store:
             here = _name_apart(found, _find_attempts(chosen, store))
@@ -45,7 +48,7 @@ def command(file: Path | None, words: Sequence[str], folder: Path | None, as_jso
         if folder is not None:
             same = f", {copied - new} were there" if new < copied else ""
             click.echo(f"{new} files copied to {folder}{same}")
-    return 0 if len(attempts) == len(found) else 2
+    return 2 if running or len(attempts) < len(found) else 0
 
 
 def _find_attempts(chosen: JobSelection, store: Store) -> dict[str, ActionResult | None]:
@@ -53,7 +56,6 @@ def _find_attempts(chosen: JobSelection, store: Store) -> dict[str, ActionResult
     found: dict[str, ActionResult | None] = {}
     for one in chosen.attempts:
         found |= _name_apart(found, {one.name: one})
-    found |= {job.name: find_last_attempt(store, job.name) for job in chosen.jobs}
     nodes = chosen.workspace.graph(chosen.targets).nodes if chosen.targets else {}
     return found | {name: find_attempt_to_show(store, node) for name, node in nodes.items()}
 

@@ -30,6 +30,7 @@ class JobStatus:
     detail: str
     progress: str
     evalfile: str
+    ended: float = 0.0  # seconds since the epoch; 0 if it has not ended
 
     @classmethod
     def of_entry(cls, entry: JournalEntry, phase: str, detail: str, progress: str, evalfile: str) -> JobStatus:
@@ -44,7 +45,10 @@ class JobStatus:
         moment = attempt.finished[:16].replace("T", " ")
         detail = " ".join(f"{moment} {attempt.detail}".split())
         kind = KINDS["evaluate"]
-        return cls(attempt.name, kind, attempt.executor, attempt.job, started, attempt.status, detail, "", evalfile)
+        ended = datetime.fromisoformat(attempt.finished).timestamp()
+        return cls(
+            attempt.name, kind, attempt.executor, attempt.job, started, attempt.status, detail, "", evalfile, ended
+        )
 
     @classmethod
     def of_installation(cls, found: Installation, evalfile: str) -> JobStatus:
@@ -89,7 +93,7 @@ def to_table(jobs: Sequence[JobStatus], everywhere: bool = False) -> str:
                 job.executor,
                 job.phase,
                 job.progress,
-                _render_age(max(0.0, now - job.started)),
+                _render_age(max(0.0, (job.ended or now) - job.started)),
                 job.id,
                 *([job.evalfile] if everywhere else []),
                 job.detail,
