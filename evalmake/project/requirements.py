@@ -268,7 +268,9 @@ def _read_bound(
 
 
 def _suggest_baseline(node: tree.Require, bound: object) -> list[str]:
-    """Help for a bound that is a name: what a model, or a metric of one, can be compared by."""
+    """Help for a bound in quotes, and for a name: what a model, or a metric of one, can be compared by."""
+    if isinstance(bound, str) and re.fullmatch(r"[\d.]+%?", bound):
+        return [f"write it without quotes: `{bound}`"]
     if not isinstance(bound, Symbol):
         return []
     row = bound.text.partition(".")[0]

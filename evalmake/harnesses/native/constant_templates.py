@@ -54,4 +54,8 @@ def _suggest_field(template: Template, record: Record) -> str:
     for name in record.data:
         if found := re.search(rf"[$<%\[({{]+\s*{re.escape(name)}(?!\w)\s*[>%\])}}]*", text):
             return f"a field is written in braces: `{{{name}}}` in place of `{found[0].strip()}`"
+    if re.search(r"\{[\w.]+\}", text):
+        return (
+            f"doubled braces stand for braces; a field has single ones, as `{{{next(iter(record.data), 'question')}}}`"
+        )
     return f"a field is written in braces, as `{{{next(iter(record.data), 'question')}}}`"

@@ -77,6 +77,11 @@ def list_given_checks(sources: Sequence[CheckSource], record: Mapping[str, Any])
 def _list_given(source: CheckSource, record: Mapping[str, Any]) -> list[Any]:
     if not isinstance(source, Template):
         return [fill_fields(source, record)]
+    if not source.fields:
+        text = source.literal.strip()
+        name = text if text in record else next(iter(record), "checks")
+        cure = f'a field is written in braces: `checks = "{{{name}}}"`'
+        raise RecordError("checks", f"no field of the record is in the checks '{text[:60]}'", cure)
     value = source.value(record)
     return value if isinstance(value, list) else [] if value in (None, "") else [value]
 
