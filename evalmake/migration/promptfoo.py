@@ -69,6 +69,8 @@ class _Promptfoo:
     _models: list[str] = field(default_factory=list)
     _only: dict[str, Node] = field(default_factory=dict)
     """Model -> the only prompts that it is asked."""
+    _completions: dict[str, Node] = field(default_factory=dict)
+    """Models that have no chat API."""
 
     def translate(self) -> None:
         items = self.root.value
@@ -108,13 +110,15 @@ class _Promptfoo:
         node = items.get("providers") or items.get("targets")
         given = [] if node is None else node.value if isinstance(node.value, list) else [node]
         for at, one in enumerate(given):
-            provider = read_provider(one, f"providers.{at}", self.draft)
+            provider = read_provider(one, f"providers.{at}", self.draft, self.path.parent)
             if provider is not None:
                 self._models.append(provider.write(self.draft, concurrency))
+                if provider.api == "completions":
+                    self._completions[self._models[-1]] = one
                 if provider.prompts is not None:
                     self._only[self._models[-1]] = provider.prompts
         if not self._models:
-            message = "no provider of it speaks OpenAI's API" if given else "it names no provider"
+            message = "no provider of it speaks OpenAI's chat or completions API" if given else "it names no provider"
             hint = "put its endpoint behind OpenAI's API, or write a `harness = command` (`evalmake help command`)"
             raise self.draft.refuse(message, node or self.root, before, [hint])
 
@@ -128,6 +132,16 @@ class _Promptfoo:
                 self.draft.note(f"{model}.prompts", "none of these prompts is here, so it is asked all", node)
             elif others:
                 skipped[model] = others
+        before = len(self.draft.notes)
+        chats = [benchmark for benchmark, prompt in prompts.items() if prompt.messages]
+        for model, node in self._completions.items():
+            for benchmark in [one for one in chats if one not in skipped.get(model, ())]:
+                skipped.setdefault(model, []).append(benchmark)
+                why = f"model `{model}` has no chat API, so benchmark `{benchmark}`, a conversation, skips it"
+                self.draft.note(model, why, node)
+        if all(len(skipped.get(model, ())) == len(prompts) for model in self._models):
+            message = "no prompt is left for a provider of it: a conversation takes the chat API"
+            raise self.draft.refuse(message, self.root.value["prompts"], before)
         return skipped
 
     def _write_judge(self, asserts: AssertReader) -> str:
@@ -135,7 +149,7 @@ class _Promptfoo:
         if not asserts.needs_judge:
             return ""
         if asserts.grader is not None:
-            provider = read_provider(asserts.grader, "provider", self.draft)
+            provider = read_provider(asserts.grader, "provider", self.draft, self.path.parent)
             if provider is not None:
                 return provider.write(self.draft, None)
         name = self.draft.name("model", "grader")
@@ -151,7 +165,7 @@ class _Promptfoo:
         if not asserts.needs_embedder:
             return ""
         if asserts.embedder is not None:
-            provider = read_provider(asserts.embedder, "provider", self.draft, embeds=True)
+            provider = read_provider(asserts.embedder, "provider", self.draft, self.path.parent, embeds=True)
             if provider is not None:
                 return provider.write(self.draft, None)
         name = self.draft.name("model", "embedder")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
+from evalmake.language.source import Source
 from evalmake.migration.draft import Draft
-from evalmake.migration.yaml_file import Node, read_document, read_text
+from evalmake.migration.promptfoo_files import get_path, is_file, read_stripped
+from evalmake.migration.yaml_file import Node, parse_document, read_document
 
 LISTS = ("contains-any", "contains-all", "icontains-any", "icontains-all")
 """Types whose value is a list of texts."""
@@ -34,6 +37,7 @@ _WHY = {
     "python": "give the function by `scorer = python` (`evalmake help native`)",
 }
 _WITHOUT_VALUE = ("is-json", "contains-json", "latency")
+_WITH_SCHEMA = ("is-json", "contains-json")
 _SET = ("type", "assert")
 _TEMPLATES = "#/assertionTemplates/"
 
@@ -105,12 +109,20 @@ class AssertReader:
         kept = _ASSERT if kind in _WITH_THRESHOLD else _ASSERT[:2]
         self._note_others(items, (*kept, "provider"), path)
         found = {key: items[key].plain() for key in kept if key in items} | {"type": f"{'not-' * negated}{kind}"}
-        if isinstance(found.get("value"), str) and found["value"].startswith("file://"):
-            file = self.folder / found["value"].removeprefix("file://")
+        if is_file(found.get("value")):
+            file = get_path(found["value"], self.folder)
             if file.suffix in (".js", ".py", ".ts"):
                 self.draft.note(path, _WHY["javascript"], items["value"])
                 return None
             found["value"] = _read_value(file, kind, items["value"])
+        if kind in _WITH_SCHEMA and isinstance(found.get("value"), str):
+            schema = _parse_schema(found.pop("value"))
+            if schema is None:
+                self.draft.note(
+                    f"{path} {word}", "its schema is neither JSON nor YAML, so it is left out", items["value"]
+                )
+                return None
+            found |= {"value": schema} if schema else {}
         if kind in LISTS and isinstance(found["value"], str):
             found["value"] = split_list(found["value"])
         return found
@@ -155,10 +167,24 @@ def split_list(text: str) -> list[str]:
     return [part.strip() for part in next(csv.reader([text.replace("\n", " ")], skipinitialspace=True), [])]
 
 
+def _parse_schema(text: str) -> dict[str, Any] | None:
+    """The schema that a text is, in JSON or YAML; empty for no text, None for any other."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        try:
+            found = parse_document(Source("schema", text)).root.plain()
+        except EvalmakeError:
+            return None
+    return found if isinstance(found, dict) else None
+
+
 def _read_value(file: Path, kind: str, node: Node) -> Any:
     """A value in a file: a schema, a list, or a text."""
     is_document = kind.endswith("json") or file.suffix in (".json", ".yaml", ".yml")
+    if not is_document:
+        return read_stripped(node, file)
     try:
-        return read_document(file).root.plain() if is_document else read_text(file)
+        return read_document(file).root.plain()
     except EvalmakeError as error:
         raise make_error("missing-file", str(error), node.span) from None

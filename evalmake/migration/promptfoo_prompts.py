@@ -11,6 +11,7 @@ from typing import Any
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.migration.draft import Draft
+from evalmake.migration.promptfoo_files import PREFIX, PROGRAMS
 from evalmake.migration.yaml_file import Node, read_document, read_text
 
 _FIELD = re.compile(r"\{\{-?\s*([A-Za-z_][\w.-]*)\s*-?\}\}")
@@ -65,11 +66,11 @@ def _read_texts(node: Node, folder: Path) -> Iterator[tuple[str, str]]:
     inner = items.get("raw") or items.get("id") or (None if items else node)
     if inner is None or not isinstance(inner.value, str):
         raise make_error("bad-config", "a prompt is a text, or has one as `raw`", node.span)
-    if not inner.value.startswith("file://"):
+    if not inner.value.startswith(PREFIX):
         yield label, inner.value
         return
-    path = folder / inner.value.removeprefix("file://")
-    if path.suffix in (".py", ".js", ".ts", ".mjs", ".cjs"):
+    path = folder / inner.value.removeprefix(PREFIX)
+    if path.suffix in PROGRAMS:
         message = f"`{inner.value}` is a program, and evalmake runs none of a configuration"
         raise make_error("bad-config", message, inner.span)
     text = json.dumps(read_document(path).root.plain()) if path.suffix in (".yaml", ".yml") else _read_file(path, inner)

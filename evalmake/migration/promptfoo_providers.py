@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from evalmake.language.diagnostic import make_error
+from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.values import SecretRef, Symbol
 from evalmake.migration.draft import Draft, Item, guard_secret
-from evalmake.migration.yaml_file import Node
+from evalmake.migration.promptfoo_files import get_path, is_file
+from evalmake.migration.yaml_file import Node, read_document
 
 _SERVICES: Mapping[str, tuple[str, str]] = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
@@ -24,6 +26,7 @@ _SERVICES: Mapping[str, tuple[str, str]] = {
 }
 """Address and variable of the key of services, by the word before the colon."""
 _KINDS = {"chat": "chat", "completion": "completions", "completions": "completions"}
+_DOCUMENTS = (".json", ".yaml", ".yml")
 _EMBEDDINGS = ("embedding", "embeddings")
 _PARAMS = (
     *("temperature", "max_tokens", "max_completion_tokens", "top_p", "top_k", "frequency_penalty", "presence_penalty"),
@@ -69,21 +72,20 @@ class Provider:
         return declared
 
 
-def read_provider(node: Node, path: str, draft: Draft, embeds: bool = False) -> Provider | None:
+def read_provider(node: Node, path: str, draft: Draft, folder: Path, embeds: bool = False) -> Provider | None:
     """A provider as a model; None, with a note, if it has no place. One that `embeds` gives embeddings."""
     items = node.value if isinstance(node.value, dict) else {"id": node}
     if "id" not in items and len(items) == 1:  # `- openai:gpt-4o: { config: ... }`
         word, inner = next(iter(items.items()))
         items = {"id": Node(word, node.span), **(inner.value if isinstance(inner.value, dict) else {})}
     if "text" in items:  # of graders, by what they grade
-        return read_provider(items["text"], f"{path}.text", draft, embeds)
+        return read_provider(items["text"], f"{path}.text", draft, folder, embeds)
     if "id" not in items or not isinstance(items["id"].value, str):
         raise make_error("bad-config", "a provider has no `id` such as `openai:gpt-4o`", node.span)
     word, config = items["id"].value, _read_map(items.get("config"))
     found = _find_service(word, config, embeds)
     if found is None:
-        why = "it does not speak OpenAI's API; where it can, make it `openai:NAME` with `config: { apiBaseUrl: ... }`"
-        draft.note(f"{path} {word}", why, node)
+        draft.note(f"{path} {word}", _explain_refusal(word, embeds), node)
         return None
     url, key, kind, name = found
     address, variable = config.get("apiBaseUrl"), config.get("apiKeyEnvar")
@@ -96,7 +98,7 @@ def read_provider(node: Node, path: str, draft: Draft, embeds: bool = False) -> 
         api=kind,
         node=node,
     )
-    _read_config(model, config, f"{path}.config", draft)
+    _read_config(model, config, f"{path}.config", draft, folder)
     for key_name, one in items.items():
         if key_name == "prompts" and isinstance(one.value, list):
             model.prompts = one
@@ -120,17 +122,43 @@ def _find_service(word: str, config: Mapping[str, Node], embeds: bool) -> tuple[
     return (*_SERVICES[service], "chat", rest)
 
 
-def _read_config(model: Provider, config: Mapping[str, Node], path: str, draft: Draft) -> None:
+def _explain_refusal(word: str, embeds: bool) -> str:
+    """Why a provider is no model."""
+    service = word.partition(":")[0]
+    is_openai = not embeds and (service in _SERVICES or service.startswith("azure"))
+    why = (
+        "it speaks OpenAI's API, but not its chat or completions API" if is_openai else "it does not speak OpenAI's API"
+    )
+    return f"{why}; where it can, make it `openai:NAME` with `config: {{ apiBaseUrl: ... }}`"
+
+
+def _read_config(model: Provider, config: Mapping[str, Node], path: str, draft: Draft, folder: Path) -> None:
     """Take over the parameters of requests, and note the rest."""
     for key, node in config.items():
         if key in _PARAMS:
-            model.params[key] = Item(node.plain(), node)
+            _read_param(model, key, node, f"{path}.{key}", draft, folder)
         elif key == "passthrough":
-            model.params |= {name: Item(one.plain(), one) for name, one in _read_map(node).items()}
+            for name, one in _read_map(node).items():
+                _read_param(model, name, one, f"{path}.{key}.{name}", draft, folder)
         elif key == "apiKey" or (isinstance(node.value, str) and guard_secret(key, node.value)):
             draft.note(f"{path}.{key}", f"a secret is not copied: set {model.key or 'a variable'}", node)
         elif key not in _ADDRESS:
             draft.note(f"{path}.{key}", _NO_PLACE.get(key, "an endpoint has no such setting"), node)
+
+
+def _read_param(model: Provider, key: str, node: Node, path: str, draft: Draft, folder: Path) -> None:
+    """Take over a parameter, from its file if it names one; a file that cannot be read is noted."""
+    if not is_file(node.value):
+        model.params[key] = Item(node.plain(), node)
+        return
+    file = get_path(node.value, folder)
+    if file.suffix not in _DOCUMENTS:
+        draft.note(path, f"it is left out, as `{node.value}` is neither JSON nor YAML", node)
+        return
+    try:
+        model.params[key] = Item(read_document(file).root.plain(), node)
+    except EvalmakeError as error:
+        draft.note(path, f"it is left out: {error}", node)
 
 
 def _read_map(node: Node | None) -> dict[str, Node]:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
+from evalmake.language.source import Span
 from evalmake.migration.draft import Draft
 from evalmake.migration.promptfoo_asserts import KEPT, LISTS, AssertReader, split_list
+from evalmake.migration.promptfoo_files import PROGRAMS, find_paths, get_path, is_file, read_map, read_stripped
 from evalmake.migration.promptfoo_prompts import Prompt, fill
 from evalmake.migration.yaml_file import Node, read_document, read_text
 
@@ -46,11 +49,13 @@ class TestReader:
     asserts: AssertReader
     has_tags: bool = False
     _defaults: dict[str, Node] = field(default_factory=dict)
+    _lacking: dict[str, list[tuple[str, Node]]] = field(default_factory=dict)
+    """Variables of prompts -> the tests that lack them."""
 
     def read(self, node: Node | None, prompts: Sequence[Prompt], root: Node) -> list[dict[str, Any]]:
         """The records of all tests; an error if nothing is left to check."""
         before = len(self.draft.notes)
-        self._defaults = self._read_test(self.default, "defaultTest") if self.default else {}
+        self._defaults = self._read_default()
         records: list[dict[str, Any]] = []
         for path, test in self._list_tests(node):
             records += self._read_records(test, path, prompts)
@@ -60,9 +65,20 @@ class TestReader:
         if not records:
             message = "it has no test with an assert that evalmake knows"
             raise self.draft.refuse(message, node or root, before)
+        self._note_lacking()
         if self.has_tags:
             records = [{"tags": [], **record} for record in records]
         return records
+
+    def _read_default(self) -> dict[str, Node]:
+        """The test that all others are merged with, perhaps of a file."""
+        return self._read_test(read_map(self.default, self.folder), "defaultTest") if self.default else {}
+
+    def _note_lacking(self) -> None:
+        for name, tests in self._lacking.items():
+            path, node = tests[0]
+            more = f", as in {len(tests) - 1} more" if len(tests) > 1 else ""
+            self.draft.note(f"{path}.vars.{name}", f"a prompt uses it and the test lacks it: it is empty{more}", node)
 
     def _list_tests(self, node: Node | None) -> Iterator[tuple[str, Node]]:
         """Each test with its path: those of files stand where the file is named."""
@@ -71,12 +87,15 @@ class TestReader:
             if not isinstance(one.value, str):
                 yield f"tests.{at}", one
                 continue
-            path = self.folder / one.value.removeprefix("file://")
-            try:
-                tests = _read_table(path) if path.suffix == ".csv" else _read_yaml(path)
-            except EvalmakeError as error:
-                raise make_error("missing-file", f"the tests of `{one.value}`: {error}", one.span) from None
-            yield from ((f"{path.name} {number}", test) for number, test in enumerate(tests, 1))
+            paths = find_paths(one.value, self.folder)
+            if not paths:
+                raise make_error("missing-file", f"the tests of `{one.value}`: no file matches", one.span)
+            for path in paths:
+                try:
+                    tests = list(_read_file(path, one.span))
+                except EvalmakeError as error:
+                    raise make_error("missing-file", f"the tests of `{one.value}`: {error}", one.span) from None
+                yield from ((f"{path.name} {number}", test) for number, test in enumerate(tests, 1))
 
     def _read_test(self, node: Node, path: str) -> dict[str, Node]:
         """The parts of a test that have a place; the rest is noted."""
@@ -110,7 +129,9 @@ class TestReader:
             self.draft.note(path, "it has no assert that evalmake knows, so it is left out", node)
             return []
         needed = {name for prompt in prompts for name in prompt.variables}
-        variables |= dict.fromkeys(sorted(needed - variables.keys()), "")
+        for name in sorted(needed - variables.keys()):
+            self._lacking.setdefault(name, []).append((path, node))
+            variables[name] = ""
         tags = self._read_tags(test)
         return [_make_record(one, asserts, tags, prompts) for one in _combine(variables)]
 
@@ -118,6 +139,7 @@ class TestReader:
         node = test.get("vars")
         if node is None or node.value is None:
             return {}
+        node = read_map(node, self.folder)
         if not isinstance(node.value, dict):
             raise make_error("bad-config", "`vars` takes a map of variables", node.span)
         found = {}
@@ -129,16 +151,13 @@ class TestReader:
 
     def _read_variable(self, node: Node, path: str) -> Any:
         value = node.plain()
-        if not isinstance(value, str) or not value.startswith("file://"):
+        if not is_file(value):
             return value
-        file = self.folder / value.removeprefix("file://")
-        if file.suffix in (".js", ".py", ".ts", ".mjs", ".cjs"):
+        file = get_path(value, self.folder)
+        if file.suffix in PROGRAMS:
             self.draft.note(path, "evalmake runs no code of a configuration", node)
             return ""
-        try:
-            return read_text(file)
-        except EvalmakeError as error:
-            raise make_error("missing-file", str(error), node.span) from None
+        return read_stripped(node, file)
 
     def _read_tags(self, test: Mapping[str, Node]) -> list[str]:
         """The metadata of a test as tags `key=value`."""
@@ -165,6 +184,35 @@ def _make_record(variables: _Map, asserts: list[Any], tags: list[str], prompts: 
     return record | ({"tags": tags} if tags else {})
 
 
+def _read_file(path: Path, span: Span | None) -> Iterable[Node]:
+    """The tests of a file, by its suffix."""
+    if path.suffix in PROGRAMS:
+        raise make_error("bad-config", "it is a program, and evalmake runs none of a configuration")
+    if path.suffix == ".csv":
+        return _read_table(path)
+    return _read_lines(path, span) if path.suffix == ".jsonl" else _read_yaml(path)
+
+
+def _read_lines(path: Path, span: Span | None) -> Iterator[Node]:
+    """The tests of a file with one in JSON a line; their place is that of the file's name."""
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield _make_node(json.loads(line), span)
+        except ValueError:
+            raise make_error("bad-config", f"line {number} of `{path.name}` is not JSON") from None
+
+
+def _make_node(value: Any, span: Span | None) -> Node:
+    match value:
+        case dict():
+            return Node({key: _make_node(one, span) for key, one in value.items()}, span)
+        case list():
+            return Node([_make_node(one, span) for one in value], span)
+    return Node(value, span)
+
+
 def _read_yaml(path: Path) -> list[Node]:
     """The tests of a YAML or JSON file."""
     root = read_document(path).root
@@ -176,7 +224,9 @@ def _read_table(path: Path) -> Iterator[Node]:
     for row in csv.DictReader(io.StringIO(read_text(path), newline="")):
         asserts = [_parse_expected(row[key]) for key in row if key and re.fullmatch(r"__expected\d*", key) and row[key]]
         variables = {key: Node(text or "") for key, text in row.items() if key and not key.startswith("__")}
-        extra = {key.partition(":")[2]: Node(row[key]) for key in row if key and key.startswith("__metadata:")}
+        extra = {
+            key.partition(":")[2]: Node(row[key]) for key in row if key and key.startswith("__metadata:") and row[key]
+        }
         test = {"vars": Node(variables), "assert": Node(asserts)}
         test |= {"metadata": Node(extra)} if extra else {}
         yield Node(test | ({"threshold": Node(row["__threshold"])} if row.get("__threshold") else {}))

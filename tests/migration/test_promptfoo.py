@@ -94,12 +94,12 @@ def test_tests_in_a_table(project: Project) -> None:
     assert records == [
         {"tags": ["topic=geo"], "question": "Capital of France?", "assert": [{"type": "contains", "value": "Paris"}]},
         {
-            "tags": ["topic="],
+            "tags": [],
             "question": "Two?",
             "assert": [{"type": "icontains-any", "value": ["two", "2"]}, {"type": "llm-rubric", "value": "is short"}],
         },
         {
-            "tags": ["topic="],
+            "tags": [],
             "question": "Exactly?",
             "assert": [{"type": "equals", "value": "Paris: yes"}, {"type": "not-regex", "value": "\\d+"}],
         },
@@ -134,7 +134,7 @@ def test_a_conversation_is_filled_for_each_record(project: Project) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("openai:gpt-4o", "bedrock:x", "no provider of it speaks OpenAI's API"),
+        ("openai:gpt-4o", "bedrock:x", "no provider of it speaks OpenAI's chat or completions API"),
         ("providers: [openai:gpt-4o]", "providers: []", "it names no provider"),
         ("[openai:gpt-4o]", "[{config: {a: 1}, label: x}]", "a provider has no `id`"),
         ("[openai:gpt-4o]", "[{id: openai:x, config: 3}]", "`config` takes a map"),
@@ -149,6 +149,9 @@ def test_a_conversation_is_filled_for_each_record(project: Project) -> None:
         ("{question: Hi}", "[1]", "`vars` takes a map"),
         ("{question: Hi}", "{question: Hi, assert: x}", "a variable is called `assert`"),
         ("{question: Hi}", "{question: file://none.txt}", "cannot read"),
+        ("{question: Hi}", "file://none.yaml", "cannot read"),
+        ("  - vars: {question: Hi}", "  - file://no/*.yaml\n  - vars: {question: Hi}", "no file matches"),
+        ("  - vars: {question: Hi}", "  - file://t.py\n  - vars: {question: Hi}", "it is a program"),
         ("  - vars: {question: Hi}", "  - 3\n  - vars: {question: Hi}", "a test is a map"),
         (
             "  - vars: {question: Hi}",
@@ -175,6 +178,8 @@ def test_mistakes(project: Project, old: str, new: str, said: str) -> None:
         ('["{{question}}"]', '["{% if a %}b{% endif %}"]', "prompts.0: its template has logic, `{% if a %}`"),
         ("[{type: contains, value: hello}]", "[{type: python, value: x}]", "tests.0.assert.0 python: "),
         ("openai:gpt-4o", "bedrock:x", "providers.0 bedrock:x: it does not speak OpenAI's API"),
+        ("openai:gpt-4o", "azure:chat:dep", "providers.0 azure:chat:dep: it speaks OpenAI's API, but not its chat"),
+        ("openai:gpt-4o", "openai:responses:o", "providers.0 openai:responses:o: it speaks OpenAI's API, but not its"),
     ],
 )
 def test_what_is_left_out_says_why(project: Project, old: str, new: str, reason: str) -> None:
@@ -261,3 +266,67 @@ def test_a_threshold_in_a_table_is_noted(project: Project) -> None:
     project.write("promptfooconfig.yaml", SMALL.partition("tests:")[0] + "tests: file://tests.csv\n")
     said = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile").stderr
     assert "threshold: a record passes if all of its checks do" in said
+
+
+def test_parameters_in_files(project: Project) -> None:
+    """A parameter that names a file is what the file holds; one that cannot be read is left out, with a note."""
+    project.write("tools.json", '[{"type": "function", "function": {"name": "look_up"}}]')
+    config = "{tools: file://tools.json, tool_choice: file://none.json, response_format: file://form.js}"
+    project.write("promptfooconfig.yaml", SMALL.replace("openai:gpt-4o", f"{{id: openai:gpt-4o, config: {config}}}"))
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile")
+    written = (project.root / "Evalfile").read_text()
+    assert 'name = "look_up"' in written
+    assert "file://" not in written.partition("# From ")[0]
+    assert "providers.0.config.tool_choice: it is left out: cannot read" in ran.stderr
+    assert "providers.0.config.response_format: it is left out, as `file://form.js` is neither" in ran.stderr
+    assert "to run" in project.run("-n").stdout
+
+
+def test_tests_in_files(project: Project) -> None:
+    """Files of a pattern give tests in order, and `vars` and `defaultTest` name files; texts end without space."""
+    test = {"vars": {"question": "b\U0001f600"}, "assert": [{"type": "contains", "value": "x"}]}
+    project.write("t/c2.jsonl", json.dumps(test) + "\n\n")
+    project.write("t/c1.jsonl", json.dumps(test | {"vars": "file://v.yaml"}) + "\n")
+    project.write("v.yaml", "question: file://q.txt\n")
+    project.write("q.txt", "a\n")
+    project.write("word.txt", "w\n")
+    project.write("def.yaml", "assert: [{type: contains, value: file://word.txt}]\n")
+    text = SMALL.partition("tests:")[0] + "tests: [file://t/c*.jsonl, t/*2.jsonl]\ndefaultTest: file://def.yaml\n"
+    records = import_configuration(project, text)
+    checks = [{"type": "contains", "value": "w"}, {"type": "contains", "value": "x"}]
+    assert records == [{"question": one, "assert": checks} for one in ("a", "b\U0001f600", "b\U0001f600")]
+
+
+@pytest.mark.parametrize("schema", ['{"type": "object"}', "type: object"])
+def test_schemas_in_texts(project: Project, schema: str) -> None:
+    """A schema that is a text is read as JSON or YAML, and plans; any other text is noted."""
+    given = f"[{{type: is-json, value: '{schema}'}}, {{type: is-json, value: 'no schema'}}]"
+    project.write("promptfooconfig.yaml", SMALL.replace("[{type: contains, value: hello}]", given))
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile")
+    record = json.loads((project.root / "promptfoo.jsonl").read_text())
+    assert record["assert"] == [{"type": "is-json", "value": {"type": "object"}}]
+    assert "assert.1 is-json: its schema is neither JSON nor YAML" in ran.stderr
+    assert "to run" in project.run("-n").stdout
+
+
+def test_variables_that_tests_lack(project: Project) -> None:
+    """A variable of a prompt that tests lack is empty, and a note says so once."""
+    check = "assert: [{type: contains, value: x}]"
+    project.write("promptfooconfig.yaml", f"{SMALL}  - {{{check}}}\n  - {{{check}}}\n")
+    said = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile").stderr
+    assert "tests.1.vars.question: a prompt uses it and the test lacks it: it is empty, as in 1 more" in said
+    assert said.count("lacks it") == 1
+
+
+def test_conversations_of_completion_providers(project: Project) -> None:
+    """A conversation is not asked of a provider without a chat API; with no other pair left it is an error."""
+    chat = '[{"role": "user", "content": "a"}, {"role": "assistant", "content": "{{question}}"}]'
+    text = SMALL.replace("openai:gpt-4o", "openai:completion:babbage").replace(
+        '["{{question}}"]', json.dumps(["{{question}}", chat])
+    )
+    project.write("promptfooconfig.yaml", text)
+    ran = project.run("import", "promptfooconfig.yaml", "-o", "Evalfile")
+    assert "model `babbage` has no chat API, so benchmark `promptfoo-2`" in ran.stderr
+    assert "to run" in project.run("-n").stdout
+    project.write("promptfooconfig.yaml", text.replace('"{{question}}", ', ""))
+    assert "a conversation takes the chat API" in project.run("import", "promptfooconfig.yaml", status=2).stderr
