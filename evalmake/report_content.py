@@ -15,8 +15,7 @@ from evalmake.language.file_tree import list_plain_files
 from evalmake.planner.graph import ReportNode
 from evalmake.planner.report_identity import METHODS, report_identity
 from evalmake.planner.staleness import ActionHistory, Histories, Reason, find_valid_records
-from evalmake.project.column_groups import list_groups
-from evalmake.project.report_rows import find_baseline
+from evalmake.project.report_rows import find_baseline, find_groups, find_sections
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file
 from evalmake.run.signers import describe_key
@@ -111,6 +110,7 @@ def collect_report_results(
 ) -> ResultSet:
     """Return what a report shows of the results on record."""
     node, block = content.node, content.node.declaration.block
+    evals = workspace.project.evals.values()
     results = collect_results(
         node.name,
         node.nodes,
@@ -121,9 +121,9 @@ def collect_report_results(
         block.rows,
         block.column,
         workspace.project.settings.confidence,
-        find_baseline(block, workspace.project.evals.values()),
+        find_baseline(block, evals),
         make_item_reader(store.folder),
         make_fact_reader(store),
     )
-    results = replace(results, groups=tuple(list_groups(block)), sections=block.sections)
+    results = replace(results, groups=find_groups(block, evals), sections=find_sections(block, evals))
     return results.with_comparisons() if block.compare else results

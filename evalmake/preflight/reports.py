@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalmake.language.diagnostic import Diagnostics, EvalmakeError
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name
 from evalmake.language.values import Files, SecretRef
 from evalmake.preflight.context import BuildContext, GraphContext
 from evalmake.preflight.secrets import find_span_of_key
-from evalmake.project.column_groups import list_groups
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
-from evalmake.project.report_rows import find_baseline
+from evalmake.project.report_rows import find_baseline, find_groups, find_sections
 from evalmake.run.report_signatures import SIGNATURE_ENDING, find_signature_file
 from evalmake.run.signers import find_signer_of_key
 
@@ -86,7 +85,7 @@ def check_report_columns(context: GraphContext, diagnostics: Diagnostics) -> Non
         if context.project.overrides or block.column in ("metric", "tag"):
             continue
         columns = {_find_coordinate(one.evaluation, block.column) for one in node.nodes}
-        for group in list_groups(block):
+        for group in find_groups(block, context.project.evals.values()):
             for lacking in sorted({*(group.weights or ())} - columns):
                 diagnostics.error(
                     "unknown-word",
@@ -97,10 +96,33 @@ def check_report_columns(context: GraphContext, diagnostics: Diagnostics) -> Non
                 )
 
 
+def check_report_sections(context: GraphContext, diagnostics: Diagnostics) -> None:
+    """A section names columns or rows that the report has, which only an override may take out."""
+    for name, node in context.graph.reports.items():
+        block, spans = node.declaration.block, node.declaration.fields.spans
+        if context.project.overrides or {block.column, block.rows} & {"metric", "tag"}:
+            continue
+        columns, rows = (
+            sorted({_find_coordinate(one.evaluation, axis) for one in node.nodes})
+            for axis in (block.column, block.rows)
+        )
+        for title, members in find_sections(block, context.project.evals.values()).items():
+            for lacking in sorted({*members} - {*columns, *rows}):
+                meant = closest_name(lacking, [*columns, *rows])
+                diagnostics.error(
+                    "unknown-word",
+                    f"the section `{title}` cannot have `{lacking}`: the report has no such column or row",
+                    (spans.get(("sections", title)) or spans["sections",]).value,
+                    about=f"report {name}",
+                    notes=[f"its columns are {', '.join(columns)}; its rows are {', '.join(rows)}"] if rows else [],
+                    help=[f"did you mean `{meant}`?"] if meant else [],
+                )
+
+
 def _find_coordinate(cell: Evaluation, axis: str) -> str:
     """The value of a cell on an axis of a report's table, as its results have it."""
     if axis in ("model", "benchmark"):
-        return str(getattr(cell, axis).name)
+        return cell.model.name if axis == "model" else cell.benchmark_name
     value = cell.eval if axis == "eval" else cell.seed if axis == "seed" else dict(cell.axes).get(axis, "-")
     return str(value).lower() if isinstance(value, bool) else str(value)
 

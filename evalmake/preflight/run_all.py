@@ -38,6 +38,7 @@ from evalmake.preflight.reports import (
     check_report_columns,
     check_report_formats,
     check_report_paths,
+    check_report_sections,
     check_signing_keys,
 )
 from evalmake.preflight.secrets import check_secrets
@@ -49,6 +50,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_report_paths,  # no report overwrites an input or another report
     check_report_baselines,  # a report compares with one of its rows
     check_report_columns,  # and takes together columns that it has
+    check_report_sections,  # and puts titles over columns or rows that it has
     check_locked_inputs,  # under --locked, all inputs are pinned
     check_evaluation_images,  # the executor of an evaluation runs its image
     check_server_images,  # the executor of a deployment runs its image

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
+from evalmake.project.column_groups import ColumnGroup, list_groups
 from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.key_types import spell_row
@@ -86,6 +88,29 @@ def find_baseline(block: Report, evals: Iterable[EvalDeclaration]) -> str:
     by_name = [name for name, _ in known if name == block.compare]
     by_value = [name for name, value in known if value == block.compare]
     return next(iter([*by_name, *by_value]), "")
+
+
+def find_groups(block: Report, evals: Iterable[EvalDeclaration]) -> tuple[ColumnGroup, ...]:
+    """The groups of a report, each of columns by their names; a variable that names a column stands for its text."""
+    names = _name_texts((block.column,), evals)
+    return tuple(
+        group
+        if group.weights is None
+        else replace(group, weights={names.get(one, one): weight for one, weight in group.weights.items()})
+        for group in list_groups(block)
+    )
+
+
+def find_sections(block: Report, evals: Iterable[EvalDeclaration]) -> dict[str, tuple[str, ...]]:
+    """The sections of a report, each of columns or rows by their names, as `find_groups` has them."""
+    names = _name_texts((block.column, block.rows), evals)
+    return {title: tuple(names.get(one, one) for one in members) for title, members in block.sections.items()}
+
+
+def _name_texts(keys: Iterable[str], evals: Iterable[EvalDeclaration]) -> Mapping[str, str]:
+    """The names of values of axes by what is written for them; a name of one stands for itself."""
+    known = [pair for key in keys for pair in _list_rows(key, evals)]
+    return {value: name for name, value in reversed(known)} | {name: name for name, _ in known}
 
 
 def _list_rows(key: str, evals: Iterable[EvalDeclaration]) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,9 @@ T of two columns,
 
     r = sum_g S_g T_g / sqrt(sum_g S_g^2 sum_g T_g^2),
 
-which is 0 where no group is in both.  So the variance of a sum is the cluster-robust one (Liang and Zeger 1986), each
-item being one cluster.  Where nothing tells r, it is taken for 1, which makes no interval too narrow.
+which is 0 where no group is in both.  Columns of one benchmark that ask the same records in other words, as by two
+prompts, are told by the ids of these records.  So the variance of a sum is the cluster-robust one (Liang and Zeger
+1986), each item being one cluster.  Where nothing tells r, it is taken for 1, which makes no interval too narrow.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def correlate_columns(columns: Sequence[AskedColumn]) -> list[list[float]] | Non
 def _correlate(ours: Mapping[Key, Answers] | None, theirs: Mapping[Key, Answers] | None, same: bool) -> float:
     if ours is None or theirs is None:
         return float(same)
-    a, b = _sum_groups(ours, same, "a"), _sum_groups(theirs, same, "b")
+    joined = _join_records(ours, theirs) if same else {}
+    a, b = _sum_groups(ours, same, "a", joined), _sum_groups(theirs, same, "b", joined)
     common = a.keys() & b.keys()
     if not common:
         return 0.0
@@ -62,7 +64,39 @@ def _correlate(ours: Mapping[Key, Answers] | None, theirs: Mapping[Key, Answers]
     return max(-1.0, min(1.0, together / size)) if size else 1.0
 
 
-def _sum_groups(answers: Mapping[Key, Answers], same: bool, side: str) -> dict[Hashable, float]:
+def _join_records(ours: Mapping[Key, Answers], theirs: Mapping[Key, Answers]) -> dict[Hashable, Hashable]:
+    """One name for the groups of a record that the two sides ask in other words, by its id.
+
+    An id that one side has for several questions tells no record.
+    """
+    a, b = _find_groups(ours), _find_groups(theirs)
+    known = {*a.values()} & {*b.values()}
+    joined: dict[Hashable, Hashable] = {}
+    for id in a.keys() & b.keys():
+        if a[id] is not None and b[id] is not None and not {a[id], b[id]} & known:
+            first, other = (_follow(joined, side[id]) for side in (a, b))
+            if first != other:
+                joined[other] = first
+    return {group: _follow(joined, group) for group in joined}
+
+
+def _find_groups(answers: Mapping[Key, Answers]) -> dict[str, Hashable]:
+    """The group of each id; None for one that stands for several."""
+    found: dict[str, Hashable] = {}
+    for (id, _), one in answers.items():
+        found[id] = one.group if found.setdefault(id, one.group) == one.group else None
+    return found
+
+
+def _follow(joined: Mapping[Hashable, Hashable], group: Hashable) -> Hashable:
+    while group in joined:
+        group = joined[group]
+    return group
+
+
+def _sum_groups(
+    answers: Mapping[Key, Answers], same: bool, side: str, joined: Mapping[Hashable, Hashable]
+) -> dict[Hashable, float]:
     """What each group adds to the mean. Ids and clusters of one benchmark say nothing of those of another."""
     means = [math.fsum(one.values) / len(one.values) for one in answers.values()]
     influences = find_influences(means, [one.weight for one in answers.values()])
@@ -70,5 +104,6 @@ def _sum_groups(answers: Mapping[Key, Answers], same: bool, side: str) -> dict[H
     for (key, one), influence in zip(answers.items(), influences, strict=True):
         known = one.question != key[0]  # or else its id stands for what was asked
         group = one.group if same else ("question", one.question) if known else (side, key)
+        group = joined.get(group, group)
         sums[group] = sums.get(group, 0.0) + influence
     return sums

@@ -92,3 +92,55 @@ def test_averages_and_gates_over_benchmarks_are_written_again(tmp_path: Path) ->
     value = json.dumps(told["averages"][0]["mean"])
     path.write_text(path.read_text().replace(f'"mean": {value}', '"mean": 0.999'))
     assert "report" in failures(verify_evidence(tmp_path / "evidence", [key]))
+
+
+PROMPTS = """\
+PLAIN  = "Add up: {question} Answer:"
+POLITE = "Please add up: {question} Answer:"
+deployment d {
+    engine = mock
+    args   = { skill = 0.5 }
+}
+model m { deployment = d }
+benchmark a {
+    harness = native
+    files   = file("sums.jsonl")
+    prompt  = "{question}"
+    target  = "{answer}"
+    scorer  = number
+}
+eval grid {
+    model     = m
+    benchmark = a
+    prompt in [PLAIN, POLITE]
+}
+report evidence {
+    of       = [grid]
+    format   = in-toto
+    path     = "evidence"
+    sign     = file("audit.key")
+    column   = prompt
+    average  = { both = [PLAIN, "POLITE"] }
+    sections = { "First" = [PLAIN], "Second" = ["POLITE"] }
+}
+"""
+
+
+def test_two_prompts_of_one_benchmark_share_their_records(tmp_path: Path) -> None:
+    """Their average tells that its columns share items, and a bare variable names its column, also in evidence."""
+    bench = Bench(tmp_path)
+    write_key_pair(tmp_path, "audit")
+    rows = [{"question": f"{n} + {n} = ?", "answer": 2 * n} for n in range(30)]
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    bench.evalfile(PROMPTS)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    told = json.loads((tmp_path / "evidence" / "report.json").read_text())
+    assert [(one["title"], one["columns"]) for one in told["sections"][:2]] == [
+        ("First", ["PLAIN"]),
+        ("Second", ["POLITE"]),
+    ]
+    (both,) = told["averages"]
+    assert both["mean"] is not None
+    assert "share items" in json.dumps(both)
+    assert failures(verify_evidence(tmp_path / "evidence", [read_public_key(tmp_path / "audit.pub")])) == {}

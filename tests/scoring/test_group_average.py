@@ -82,6 +82,45 @@ def test_the_same_column_twice_is_no_more_certain() -> None:
     assert (found.low, found.high) == pytest.approx((alone.low, alone.high), rel=1e-12)
 
 
+def asked_as(prompt: str, values: Sequence[float], questions: Sequence[str], benchmark: str = "x") -> Column:
+    """A column of a benchmark that asks its records by a prompt."""
+    asked = [f"{prompt} {question}" for question in questions]
+    items = [
+        Item(str(i), question, {"accuracy": value}, question=question)
+        for i, (value, question) in enumerate(zip(values, asked, strict=True))
+    ]
+    found = average_items([items], "accuracy")
+    assert found is not None
+    run = Run((Score("accuracy", found.mean, found.stderr, scored=len(items)),), lambda: items)
+    return Column(prompt, "accuracy", (run,), MetricKind(), frozenset({benchmark}))
+
+
+def test_a_record_asked_by_two_prompts_is_one_item() -> None:
+    """Columns of one benchmark are matched by the ids of records where their prompts differ; of others they are not."""
+    questions = [str(i) for i in range(12)]
+    first = asked_as("A", FIRST, questions)
+    found = average("average", [first, asked_as("B", SECOND, questions)])
+    assert found.stderr == pytest.approx(SHARED_STDERR, rel=1e-12)
+    assert [note.code for note in found.notes] == ["shared"]
+    other = average("average", [first, asked_as("B", SECOND, questions, "y")])
+    assert other.stderr == pytest.approx(ALONE_STDERR, rel=1e-12)
+    assert other.notes == ()
+    same, alone = average("average", [first, asked_as("B", FIRST, questions)]), first.average(0.95)
+    assert (same.low, same.high) == pytest.approx((alone.low, alone.high), rel=1e-12)
+
+
+def test_copies_of_a_record_asked_by_two_prompts_are_one_item() -> None:
+    """A question that one prompt alone repeats joins its records, so that two equal columns are no more certain."""
+    copied = [str(i // 2) for i in range(12)]
+    first = asked_as("A", FIRST, copied)
+    alone, same = first.average(0.95), average("average", [first, asked_as("B", FIRST, copied)])
+    assert (same.low, same.high) == pytest.approx((alone.low, alone.high), rel=1e-12)
+    apart = average("average", [first, asked_as("B", FIRST, [str(i) for i in range(12)])])
+    assert [note.code for note in apart.notes] == ["shared"]
+    assert apart.stderr is not None
+    assert apart.stderr > ALONE_STDERR
+
+
 def test_a_part_of_the_items_is_shared_as_such() -> None:
     """Where half of the items are common, the error is that of the sums by item, as numpy has it."""
     found = average("average", [column("a", FIRST, "same"), column("b", SECOND[:6], "same")])
