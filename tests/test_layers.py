@@ -101,6 +101,7 @@ ADDRESSES = {
     "cryptography": ("signatures",),
     "pydantic": (
         "project.schema",
+        "project.settings_schema",
         "project.adapter",
         "project.key_types",
         "project.declarations",

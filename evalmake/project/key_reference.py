@@ -15,7 +15,8 @@ from evalmake.project.adapter import Adapter
 from evalmake.project.declarations import HasPlacement
 from evalmake.project.key_types import Block, Reference
 from evalmake.project.plugin_registry import PluginRegistry
-from evalmake.project.schema import KINDS, PLUGIN_KINDS, Resources, Settings
+from evalmake.project.schema import KINDS, PLUGIN_KINDS, Resources
+from evalmake.project.settings_schema import Settings
 from evalmake.project.validation import refusal
 
 ALL = "keys"

@@ -43,7 +43,8 @@ from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.policy import check_policy, check_requires, check_seeds
 from evalmake.project.project import AliasDeclaration, Project
 from evalmake.project.references import check_references
-from evalmake.project.schema import KINDS, Executor, Settings
+from evalmake.project.schema import KINDS, Executor
+from evalmake.project.settings_schema import Settings
 from evalmake.project.validation import validate
 from evalmake.project.weights_axis import add_models_of_folders
 

@@ -21,7 +21,8 @@ from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.project import Project
 from evalmake.project.requirements import Gate
-from evalmake.project.schema import AXIS_KEYS, MOST_CELLS, Eval, Resources, fill_templates
+from evalmake.project.schema import AXIS_KEYS, Eval, Resources, fill_templates
+from evalmake.project.settings_schema import MOST_CELLS
 from evalmake.project.stop_rule import StopRule, find_stop_rule
 from evalmake.project.unasked_models import UnaskedModels
 from evalmake.project.validation import validate

@@ -12,7 +12,7 @@ from evalmake.project.fields import Fields
 from evalmake.project.includes import LoadedFile
 from evalmake.project.pinned_inputs import UnpinnedInput, find_unpinned_inputs
 from evalmake.project.project import Project
-from evalmake.project.schema import Settings
+from evalmake.project.settings_schema import Settings
 
 _PINNED_TO = {"image": "digest", "weights": "commit", "dataset": "commit"}
 _PINNABLE = {"image": "images", "weights": "weights", "dataset": "datasets"}

@@ -15,7 +15,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.includes import FileSet, LoadedFile
-from evalmake.project.schema import Settings
+from evalmake.project.settings_schema import Settings
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evalmake.language.file_tree import list_entries, list_plain_files
 from evalmake.language.values import Size
-from evalmake.project.schema import Settings
+from evalmake.project.settings_schema import Settings
 from evalmake.run.gateways.sessions import USAGE_FOLDERS
 from evalmake.run.secrets import Secrets
 

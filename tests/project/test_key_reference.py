@@ -19,7 +19,8 @@ from evalmake.plugins import InstalledPlugins
 from evalmake.project.adapter import Adapter
 from evalmake.project.key_reference import ALL, Key, Section, find_sections, list_topics, to_text
 from evalmake.project.key_types import Block
-from evalmake.project.schema import KINDS, PLUGIN_KINDS, Resources, Settings
+from evalmake.project.schema import KINDS, PLUGIN_KINDS, Resources
+from evalmake.project.settings_schema import Settings
 from evalmake.project.validation import value_errors
 from evalmake.workspace import Workspace
 

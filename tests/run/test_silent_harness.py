@@ -14,7 +14,7 @@ from evalmake.language.values import Symbol
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.plugin_api.harness import Outcome, Program
 from evalmake.project.adapter import Adapter
-from evalmake.project.schema import Settings
+from evalmake.project.settings_schema import Settings
 from evalmake.run.job_outcome import judge_job
 from evalmake.run.secrets import Secrets
 from evalmake.scoring.score import Score
