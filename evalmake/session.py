@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from evalmake.run.build_result import BuildResult
     from evalmake.run.events import Emit
 
-OK, UNMET, FAILED, UNSUPPORTED = 0, 1, 2, 3
+OK, UNMET, FAILED = 0, 1, 2
 
 
 @dataclass(slots=True)
@@ -153,8 +153,10 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
                 outcome.problems += check_fetched_data(workspace, plan, request.detach)
             if request.owns_process:
                 hide_secrets(workspace, graph)
-        if request.smoke and plan.stale and not _pass_smoke_run(request, outcome, store, emit, secrets, jobs_are_left):
-            return outcome
+        if request.smoke and plan.stale:
+            _run_smoke(request, outcome, store, emit, secrets, jobs_are_left)
+            if outcome.smoke_failed:
+                return outcome
         if jobs_are_left or plan.stale:
             asked = replace(request, words=words)  # those of a saved plan, where there is one
             outcome.add_result(run_stale(asked, workspace, plan, store, emit, secrets, outcome.signed_by))
@@ -164,23 +166,22 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
     return outcome
 
 
-def _pass_smoke_run(
+def _run_smoke(
     request: Request, outcome: BuildOutcome, store: Store, emit: Emit, secrets: Secrets, jobs_are_left: bool
-) -> bool:
-    """Ask one question of each stale evaluation; whether the build may go on. Jobs that were left passed before."""
+) -> None:
+    """Ask one question of each stale evaluation, and note how that went. Jobs that were left have begun before."""
     from evalmake.run.events import SmokeSkipped
     from evalmake.smoke import run_smoke
 
     if jobs_are_left:
         emit(SmokeSkipped())
-        return True
+        return
     result = run_smoke(request, outcome.workspace, outcome.plan, store, emit, secrets)
     outcome.smoke_failed = bool(result.failed or result.cancelled or result.interrupted)
     if outcome.smoke_failed:
         outcome.add_result(replace(result, succeeded=[]))  # what passed has run with a limit of 1
     else:
         outcome.usages += result.usages
-    return not outcome.smoke_failed
 
 
 def _preview(

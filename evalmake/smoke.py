@@ -24,17 +24,21 @@ if TYPE_CHECKING:
 def run_smoke(
     request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, secrets: Secrets
 ) -> BuildResult:
-    """Run the stale evaluations of `plan` with a limit of one item, until one fails.
+    """Run the stale evaluations of `plan` that ask a model for several items with a limit of one, until one fails.
 
     They run with the executors, servers, gateways and reply cache of the build, so what they ask is not asked
     again. Their results are on record as those of a limit of 1.
     """
+    from evalmake.run.build_result import BuildResult
     from evalmake.run.events import SmokeStarted
 
-    cells = limit_to_one(node.evaluation for node in plan.stale)
+    asking = [node.evaluation for node in plan.stale if node.replies is None and node.evaluation.limit != 1]
+    cells = _limit_to_one(asking)
     graph = workspace.graph_of(Selection({cell.name: cell for cell in cells}))
     smoke = make_plan(workspace, graph, store)
-    emit(SmokeStarted(len(smoke.stale), len(plan.stale) - len(cells)))
+    if not smoke.stale:
+        return BuildResult()
+    emit(SmokeStarted(len(smoke.stale), len(asking) - len(cells)))
     asked = replace(request, keep_going=False, always=False, because="")
     store.keeps_baselines = False  # reasons go on to compare with results that were asked for
     try:
@@ -43,7 +47,7 @@ def run_smoke(
         store.keeps_baselines = True
 
 
-def limit_to_one(cells: Iterable[Evaluation]) -> list[Evaluation]:
+def _limit_to_one(cells: Iterable[Evaluation]) -> list[Evaluation]:
     """The same cells, each with a limit of one item, without those of tasks that take no limit."""
     variants: dict[int, Variant] = {}
     found = []

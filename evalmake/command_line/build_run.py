@@ -36,6 +36,9 @@ from evalmake.terminal.progress import open_view
 from evalmake.terminal.safe_text import clean
 from evalmake.workspace import Request
 
+_NOT_WITH_SMOKE = {"dry_run": "-n", "output": "-o", "question": "-q", "plan": "--plan", "detach": "--detach"}
+"""Flags that run nothing here, or only what was planned: their names and how they are typed."""
+
 
 def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str], owns_process: bool) -> int:
     """Plan and run; the exit status."""
@@ -111,10 +114,9 @@ def _check_flags(flags: Mapping[str, Any]) -> None:
         raise click.UsageError("`--sign` signs the plan that `-n -o FILE` writes")
     if flags["require_signature"] and not (flags["plan"] and flags["keys"]):
         raise click.UsageError("`--require-signature` needs `--plan FILE` and `--key FILE`, once for each key")
-    for other in ("dry_run", "output", "question", "plan", "detach"):
-        if flags["smoke"] and flags[other]:
-            word = {"output": "-o", "question": "-q", "dry_run": "-n"}.get(other, f"--{other}")
-            raise click.UsageError(f"`--smoke` runs one question of each evaluation, so it does not go with `{word}`")
+    for name, word in _NOT_WITH_SMOKE.items():
+        if flags["smoke"] and flags[name]:
+            raise click.UsageError(f"`--smoke` asks one question of each evaluation, so it does not go with `{word}`")
     if flags["annotations"] and (flags["as_json"] or flags["question"]):
         other = "--json" if flags["as_json"] else "-q"
         raise click.UsageError(f"`--annotations` prints lines of its own to stdout, where `{other}` prints none")

@@ -14,6 +14,7 @@ from evalmake.project.requirements import TIERS, Gate
 from evalmake.scoring.cost import add_costs, describe_usage, read_cost
 from evalmake.scoring.notes import Note
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
+from evalmake.scoring.sample_counts import STORED_REPLIES
 from evalmake.session import BuildOutcome
 from evalmake.terminal.alike_failures import fold_failed_evaluations
 from evalmake.terminal.display_path import display_path
@@ -145,13 +146,15 @@ def _count_reruns(count: int) -> str:
 
 
 def _count_evaluations(outcome: BuildOutcome) -> str:
-    """`3 ran, 1 did not finish, 5 reused`."""
+    """`3 ran, 1 did not finish, 5 reused`, or `3 ran, 2 of them on stored replies`."""
     stale = outcome.plan.stale
     unfinished = len(stale) - len(outcome.ran) - outcome.detached
     reused = len(outcome.plan.decisions) - len(stale)
     # A detached build that only submitted has run nothing, and need not say so.
     ran_shown = outcome.ran or unfinished > 0 or reused or not outcome.detached
     texts = [f"{len(outcome.ran)} ran"] if ran_shown else []
+    if scored_again := sum(bool(usage.get(STORED_REPLIES)) for usage in outcome.usages):
+        texts.append(f"{scored_again} of them on stored replies")
     texts += [f"{unfinished} did not finish"] if unfinished > 0 else []
     texts += [f"{reused} reused"] if reused else []
     return ", ".join(texts)

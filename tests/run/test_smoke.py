@@ -62,6 +62,17 @@ def test_one_question_each_then_the_rest(tmp_path: Path, mock: str) -> None:
     assert "nothing to do" in bench.run("--smoke").out
 
 
+def test_what_is_scored_again_asks_no_question(tmp_path: Path, mock: str) -> None:
+    """A smoke run leaves out evaluations that only score stored replies again, as they ask nothing."""
+    bench = make_bench(tmp_path, mock)
+    assert bench.run().status == 0
+    bench.edit("scorer  = number", "scorer  = contains")
+    ended = bench.run("--smoke")
+    assert "smoke run" not in ended.err
+    assert ended.out.endswith("\n2 ran, 2 of them on stored replies\n")
+    assert count_requests(mock) == 40
+
+
 def test_a_failure_ends_the_build_before_it_begins(tmp_path: Path, mock: str) -> None:
     """Where one question fails, nothing is asked in full, no gate is judged, and the status is 2."""
     bench = make_bench(tmp_path, mock, ", gone")
