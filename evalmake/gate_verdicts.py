@@ -13,6 +13,7 @@ from evalmake.planner.node_prices import find_prices
 from evalmake.planner.staleness import ActionHistory, Histories, find_lack, find_valid_records
 from evalmake.project.axes import to_part
 from evalmake.project.matrix import Evaluation
+from evalmake.project.measure_units import COST
 from evalmake.project.requirements import HEADLINE, Gate, Referent
 from evalmake.results import find_headline, make_item_reader
 from evalmake.scoring.benchmark_gates import judge_benchmark_gate
@@ -21,7 +22,7 @@ from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.group_average import Column
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
-from evalmake.scoring.measures import MeasuredRun, judge_measure
+from evalmake.scoring.measured_gates import MeasuredRun, judge_measure
 from evalmake.scoring.sample_counts import asks_all_once
 from evalmake.scoring.seed_average import Run
 from evalmake.scoring.stopping import is_sequential
@@ -91,7 +92,8 @@ def judge_gates(
         from evalmake.comparison.gate_references import GateReferences
 
         references = GateReferences(workspace, store, only)
-    prices = {node.name: find_prices(workspace.project, node) for node in (*nodes, *others)}
+    paid = [node for node in (*nodes, *others) if any(gate.metric == COST for gate in node.evaluation.gates)]
+    prices = {node.name: find_prices(workspace.project, node) for node in paid}
     confidence = workspace.project.settings.confidence
     return judge_cells(cells, known, confidence, read, other_cells, lacks, references, prices)
 

@@ -36,11 +36,11 @@ def find_unit(metric: str, bound: object, is_share: bool) -> str:
     if unit and fits and statistic in STATISTICS:
         return unit
     if isinstance(bound, Duration | Money):
-        raise _explain(metric, bound)
+        raise _describe_stray_unit(metric, bound)
     return ""
 
 
-def _explain(metric: str, bound: Duration | Money) -> MeasureMistake:
+def _describe_stray_unit(metric: str, bound: Duration | Money) -> MeasureMistake:
     said = f"`{metric}` is compared with a number, but this is {describe_type(bound)}"
     if isinstance(bound, Money):
         return MeasureMistake(said, f"an amount of money is for the cost of an evaluation: `require {COST} <= {bound}`")

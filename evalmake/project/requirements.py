@@ -16,7 +16,7 @@ from evalmake.language.values import SecretRef, Symbol, Value, describe_type, fo
 from evalmake.project.column_groups import FORMS, GroupForm
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance
-from evalmake.project.measures import TRUNCATED, MeasureMistake, find_unit, format_quantity, read_amount
+from evalmake.project.measure_units import TRUNCATED, MeasureMistake, find_unit, format_quantity, read_amount
 
 RELATIONS = ("better than", "no worse than")
 """What a requirement can say of its metric and that of another result, in place of `>=`."""

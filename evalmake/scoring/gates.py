@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
-from evalmake.project.measures import format_quantity
+from evalmake.project.measure_units import format_quantity
 from evalmake.project.requirements import Tier
 from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import Interval

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from evalmake.project.measures import COST, TRUNCATED, format_quantity
+from evalmake.project.measure_units import COST, TRUNCATED, format_quantity
 from evalmake.scoring.cost import Prices, expect_cost, is_cost_unsure
 from evalmake.scoring.gates import WORDS, GateResult, Requirement, make_open_result
 from evalmake.scoring.item import Item

@@ -16,8 +16,8 @@ from evalmake.evidence import layout
 from evalmake.evidence.material import StoredRecord
 from evalmake.evidence.statements import AttemptEntry
 from evalmake.evidence_checks.findings import State
+from evalmake.harnesses.native.expected_request import RequestSettings
 from evalmake.harnesses.native.expected_samples import AskedTask, recount
-from evalmake.harnesses.native.request_of_item import Asked
 from evalmake.planner.action import ActionResult
 from evalmake.store.records import record_from_text, record_to_text
 from tests.evidence_checks.conftest import Made, failures
@@ -87,7 +87,9 @@ def test_a_program_need_not_leave_samples(made: Made, signer: FalseSigner) -> No
 def adapt_scores(signer: FalseSigner, name: str) -> None:
     """Let scores.json, the record and the statement have the means of the samples that are left."""
     rows = [json.loads(line) for line in (signer.place(name) / "outputs/samples.jsonl").read_text().splitlines()]
-    content = recount(AskedTask(Path(), Asked("chat", "", {}, None), None), rows, "accuracy", has_checks=False)
+    content = recount(
+        AskedTask(Path(), RequestSettings("chat", "", {}, None), None), rows, "accuracy", has_checks=False
+    )
     signer.change_output(name, "scores.json", lambda scores: scores.update(scores=content["scores"]))
     again = content["scores"]["accuracy"]
     signer.change_score(name, **{key: again[key] for key in ("value", "stderr", "low", "high", "scored", "unscored")})

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from evalmake.language.money import Price
-from evalmake.project.measures import format_quantity
+from evalmake.project.measure_units import format_quantity
 from evalmake.scoring.cost import Prices
 from evalmake.scoring.gates import Requirement
 from evalmake.scoring.item import Item
-from evalmake.scoring.measures import MeasuredRun, find_statistic, judge_measure, measure
+from evalmake.scoring.measured_gates import MeasuredRun, find_statistic, judge_measure, measure
 
 SECONDS = [0.1 * number for number in range(1, 101)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalmake.harnesses.native.client import Reply, find_answer
-from evalmake.harnesses.native.item_request import build_sample
+from evalmake.harnesses.native.item_requester import build_sample
 from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
 from evalmake.harnesses.native.sample_log import Sample

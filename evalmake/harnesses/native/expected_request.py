@@ -17,7 +17,7 @@ _MODEL_REPLIES = "assistant"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestSettings:
     """How the records of a task are asked: the API, the model's name, the parameters as JSON has them, and the seed.
 
     `seed_step` is what each repetition of a record adds to the seed.
@@ -31,7 +31,7 @@ class Asked:
 
 
 def build_request(
-    asked: Asked, item: Item, shown: Sequence[Example], request: Mapping[str, Any]
+    asked: RequestSettings, item: Item, shown: Sequence[Example], request: Mapping[str, Any]
 ) -> Mapping[str, object]:
     """The request of an item; what a model said in an earlier turn of a conversation is taken as it is on record."""
     endpoint = Endpoint("", "", asked.model, asked.api, "", asked.params)

@@ -10,11 +10,11 @@ from typing import Any
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.answer_scoring import describe_question
 from evalmake.harnesses.native.errors import EndpointError, TaskError
+from evalmake.harnesses.native.expected_request import RequestSettings, build_request, to_plain
 from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.records import read_records
 from evalmake.harnesses.native.repeats import RepeatedItems
-from evalmake.harnesses.native.request_of_item import Asked, build_request, to_plain
 from evalmake.harnesses.native.runner import count_expected, find_headline, order_items
 from evalmake.harnesses.native.sample_log import NAMES, Sample
 from evalmake.harnesses.native.sampling import sample_records
@@ -31,7 +31,7 @@ class AskedTask:
     """A task by its file, how its records are asked, and of how many."""
 
     path: Path
-    how: Asked
+    how: RequestSettings
     limit: int | None
     stops_early: bool = False
 

@@ -333,8 +333,8 @@ class NativeHarness:
     @contextmanager
     def _place_task(self, evaluation: Evaluation, model: str) -> Iterator[AskedTask]:
         """The task as a job finds it, with links in place of copies of its files."""
+        from evalmake.harnesses.native.expected_request import RequestSettings, to_plain
         from evalmake.harnesses.native.expected_samples import AskedTask
-        from evalmake.harnesses.native.request_of_item import Asked, to_plain
 
         command = self.command(evaluation)
         with TemporaryDirectory(prefix="evalmake-task-") as name:
@@ -345,7 +345,8 @@ class NativeHarness:
             (folder / "task.json").write_text(command.files["task.json"], encoding="utf-8")
             api, limit = evaluation.model.block.api, evaluation.limit
             stops = evaluation.variant.stop_rule is not None
-            how = Asked(api, model, to_plain(dict(evaluation.params)), evaluation.seed, find_seed_step(evaluation))
+            params, step = to_plain(dict(evaluation.params)), find_seed_step(evaluation)
+            how = RequestSettings(api, model, params, evaluation.seed, step)
             yield AskedTask(folder / "task.json", how, limit, stops)
 
 

@@ -20,7 +20,7 @@ from evalmake.harnesses.native.__main__ import BAD_INPUT, ENDPOINT_FAILED, IO_FA
 from evalmake.harnesses.native.client import Client, ParsedReply, Reply, find_answer
 from evalmake.harnesses.native.embedder import EmbedderError
 from evalmake.harnesses.native.errors import EndpointError, RequestError, TaskError
-from evalmake.harnesses.native.item_request import ItemRequester
+from evalmake.harnesses.native.item_requester import ItemRequester
 from evalmake.harnesses.native.json_io import as_object, loads
 from evalmake.harnesses.native.likelihood import Likelihood, OptionLogprobs
 from evalmake.harnesses.native.prompts import Body, Item

@@ -13,7 +13,7 @@ from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.check_types import PASSED
 from evalmake.harnesses.native.client import Client
 from evalmake.harnesses.native.errors import EndpointError, MissingReply, TaskError
-from evalmake.harnesses.native.item_request import ItemRequester
+from evalmake.harnesses.native.item_requester import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.record_checks import list_checks
@@ -239,11 +239,11 @@ class Run:
 
             return AnswerScoring(scoring), judge
         if task.samples is not None:
-            from evalmake.harnesses.native.request_of_item import Asked
+            from evalmake.harnesses.native.expected_request import RequestSettings
             from evalmake.harnesses.native.stored_replies import StoredReplyScoring
 
             model = settings.model
-            asked = Asked(model.api, model.name, model.params, settings.seed, task.seed_step)
+            asked = RequestSettings(model.api, model.name, model.params, settings.seed, task.seed_step)
             return StoredReplyScoring(task, asked, self.plan.examples, scoring), judge
         client = stack.enter_context(self.connect(settings.model))
         return ItemRequester(task, client, settings.seed, self.plan.examples, scoring), judge

@@ -11,13 +11,13 @@ from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.client import Reply, find_answer
 from evalmake.harnesses.native.conversation import render_text
 from evalmake.harnesses.native.errors import MissingReply, TaskError
-from evalmake.harnesses.native.item_request import build_sample
+from evalmake.harnesses.native.expected_request import RequestSettings, build_request, to_plain
+from evalmake.harnesses.native.item_requester import build_sample
 from evalmake.harnesses.native.json_io import as_object, dumps, loads
 from evalmake.harnesses.native.likelihood import has_tie, score_options
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.record_checks import list_checks
 from evalmake.harnesses.native.reply_scoring import ReplyScoring
-from evalmake.harnesses.native.request_of_item import Asked, build_request, to_plain
 from evalmake.harnesses.native.sample_log import Sample
 from evalmake.harnesses.native.task_file import Task
 from evalmake.model_reply.tool_calls import read_recorded_calls
@@ -45,7 +45,7 @@ class StoredReplyScoring:
 
     requests = 0
 
-    def __init__(self, task: Task, asked: Asked, examples: Sequence[Example], scoring: ReplyScoring) -> None:
+    def __init__(self, task: Task, asked: RequestSettings, examples: Sequence[Example], scoring: ReplyScoring) -> None:
         self.task = task
         self.scoring = scoring
         self.ties = 0

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from evalmake.harnesses.native.expected_request import RequestSettings
 from evalmake.harnesses.native.expected_samples import AskedTask, contradict_data, recount
-from evalmake.harnesses.native.request_of_item import Asked
 from evalmake.scoring.item import clustered_se
 from tests.harnesses.native.harness_bench import Body, Native, Raw, question, questions
 
@@ -107,7 +107,7 @@ def test_an_endpoint_that_goes_away(asked: Native) -> None:
 def test_samples_are_those_of_the_data(asked: Native) -> None:
     """By the data alone, a missing sample, a wrong seed and a changed pass^k are found, and nothing in what ran."""
     found = run(asked)
-    told = AskedTask(asked.folder / "task.json", Asked("chat", "model", {}, 3, STEP), None)
+    told = AskedTask(asked.folder / "task.json", RequestSettings("chat", "model", {}, 3, STEP), None)
     assert list(contradict_data(told, found.samples)) == []
     assert recount(told, found.samples, "accuracy", has_checks=False)["scores"] == found.scores["scores"]
     assert [one.what for one in contradict_data(told, found.samples[1:])][:2] == ["samples", "sample"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from evalmake.harnesses.native.expected_request import RequestSettings
 from evalmake.harnesses.native.expected_samples import AskedTask, contradict_data, recount
-from evalmake.harnesses.native.request_of_item import Asked
 from tests.harnesses.native.harness_bench import Body, Native, question, questions
 
 RULE = {"confidence": 0.95, "bounds": [["", 0.5]]}
@@ -57,7 +57,7 @@ def test_samples_tell_where_a_run_had_to_stop(native: Native) -> None:
     """By the data alone, one sample fewer or one more than the rule asks for is found."""
     native.server.answer = right
     run = native(questions(30), scorer="number", until=RULE)
-    asked = AskedTask(native.folder / "task.json", Asked("chat", "model", {}, None), None, stops_early=True)
+    asked = AskedTask(native.folder / "task.json", RequestSettings("chat", "model", {}, None), None, stops_early=True)
     assert list(contradict_data(asked, run.samples)) == []
     found = list(contradict_data(asked, run.samples[:-1]))
     assert [(one.id, one.what, one.recorded) for one in found][1:] == [(run.samples[-1]["id"], "sample", "none")]
@@ -73,7 +73,7 @@ def test_samples_with_impossible_scores_are_refused(native: Native) -> None:
     """Samples that say of a share that it is 3 cannot be those of such a run."""
     native.server.answer = right
     run = native(questions(30), scorer="number", until=RULE)
-    asked = AskedTask(native.folder / "task.json", Asked("chat", "model", {}, None), None, stops_early=True)
+    asked = AskedTask(native.folder / "task.json", RequestSettings("chat", "model", {}, None), None, stops_early=True)
     rows = [{**sample, "scores": {"accuracy": 3.0}} for sample in run.samples]
     with pytest.raises(ValueError, match="needs scores from 0 to 1"):
         list(contradict_data(asked, rows))
