@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -59,13 +60,14 @@ def make_page_data(results: ResultSet, means: Sequence[Mapping[str, Any]], left_
 def _list_problems(results: ResultSet) -> Iterator[tuple[str, str]]:
     """What is wrong, and the address of the view that shows it."""
     runs = distinct_runs(results.results)
-    unmet = sum(gate.met is False and gate.matters for gate in results.gates)
-    unjudged = sum(gate.met is None and gate.matters for gate in results.gates)
+    gates = Counter((gate.tier, gate.met) for gate in results.gates)
     unscored = sum(_count_unscored(result) for result in runs)
     truncated = int(sum(result.usage.get("replies_truncated", 0) for result in runs))
     for number, one, many, address in (
-        (unmet, "gate not met", "gates not met", "#/?to=gates"),
-        (unjudged, "gate not judged", "gates not judged", "#/?to=gates"),
+        (gates["critical", False], "gate not met", "gates not met", "#/?to=gates"),
+        (gates["critical", None], "gate not judged", "gates not judged", "#/?to=gates"),
+        (gates["supporting", False], "supporting gate not met", "supporting gates not met", "#/?to=gates"),
+        (gates["supporting", None], "supporting gate not judged", "supporting gates not judged", "#/?to=gates"),
         (len(results.missing), "evaluation without a result", "evaluations without a result", "#/?to=missing"),
         (unscored, "unscored sample", "unscored samples", "#/samples?mode=unscored"),
         (truncated, "truncated reply", "truncated replies", "#/samples?mode=truncated"),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from evalmake.exporters.html_data import make_page_data
+from evalmake.project.requirements import Tier
+from evalmake.scoring.result_set import GateResult, ResultSet
 from evalmake.web import page
 from tests.web.conftest import make_row, write_page
 
@@ -47,6 +51,15 @@ def test_the_policy_allows_this_script_alone(tmp_path: Path) -> None:
     ]
     assert policy.startswith(f"default-src 'none'; script-src '{hashes[0]}'; style-src '{hashes[1]}';")
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", text)
+
+
+def test_problems_say_how_much_a_gate_matters() -> None:
+    """The head tells critical gates from supporting ones, and leaves out those that are advisory."""
+    gate = GateResult("grid/m", "accuracy", ">=", 0.9, False, 0.5, None, None, None, (), (), "")
+    tiers: tuple[Tier, ...] = ("critical", "supporting", "supporting", "advisory")
+    gates = tuple(replace(gate, tier=tier) for tier in tiers)
+    data = make_page_data(ResultSet("r", (), gates, (), "sha256:00"), (), "")
+    assert [text for text, _ in data["problems"]] == ["1 gate not met", "2 supporting gates not met"]
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:

@@ -160,6 +160,16 @@ def test_a_list_has_only_rows_that_can_be_seen(tmp_path: Path, open_page: OpenPa
     assert len(browser.texts(".samples-list .row")) < 100
 
 
+def test_the_list_is_as_wide_as_the_page_until_a_sample_is_open(page: Path, open_page: OpenPage) -> None:
+    """Nothing is empty beside the list: it gives half of its width to a sample once one is chosen."""
+    browser = open_page(page, "#/samples")
+    width = "return document.querySelector('.samples-list').clientWidth / document.querySelector('.split').clientWidth"
+    assert browser.run(width) > 0.9
+    browser.press("j")
+    browser.wait_for("document.querySelector('.side article')")
+    assert browser.run(width) < 0.55
+
+
 def test_a_page_without_texts_says_so(tmp_path: Path, open_page: OpenPage) -> None:
     """With `samples = false`, lists have scores, and views that show texts say why there are none."""
     write_two_models(tmp_path / "page.html", settings=HtmlSettings(samples=False))
