@@ -25,16 +25,24 @@ class MeasureMistake(ValueError):
 
 
 def find_unit(metric: str, bound: object, is_share: bool) -> str:
-    """The unit of what replies took, by its name and bound; empty for a metric. MeasureMistake for a stray unit."""
+    """The unit of what replies took, by its name and bound; empty for a metric. MeasureMistake for a bound of none."""
     field, _, statistic = metric.partition(".")
     if metric == COST and isinstance(bound, Money):
         return bound.currency
     if metric == TRUNCATED and is_share:
+        if isinstance(bound, int | float) and not 0 <= bound <= 1:
+            raise MeasureMistake(f"`{metric}` is a share of the replies", "a share lies from 0% to 100%")
         return SHARE
     unit = SAMPLE_UNITS.get(field, "")
     fits = isinstance(bound, Duration) if unit == SECONDS else isinstance(bound, int | float)
+    if unit == TOKENS and is_share and statistic in STATISTICS:
+        raise MeasureMistake(
+            f"`{metric}` is a number of tokens, and this is a percentage", "leave out the percent sign"
+        )
     if unit and fits and statistic in STATISTICS:
         return unit
+    if unit == SECONDS and fits:
+        raise MeasureMistake(f"`{metric}` names no statistic that is known", _list_statistics(field))
     if isinstance(bound, Duration | Money):
         raise _describe_stray_unit(metric, bound)
     return ""
@@ -44,8 +52,11 @@ def _describe_stray_unit(metric: str, bound: Duration | Money) -> MeasureMistake
     said = f"`{metric}` is compared with a number, but this is {describe_type(bound)}"
     if isinstance(bound, Money):
         return MeasureMistake(said, f"an amount of money is for the cost of an evaluation: `require {COST} <= {bound}`")
-    of_replies = f"`require {LATENCY}.p95 <= {bound}`, or {', '.join(STATISTICS[:-1])} or {STATISTICS[-1]}"
-    return MeasureMistake(said, f"a duration is for the seconds that replies take: {of_replies}")
+    return MeasureMistake(said, f"a duration is for the seconds that replies take: `require {LATENCY}.p95 <= {bound}`")
+
+
+def _list_statistics(field: str) -> str:
+    return f"there are {', '.join(f'`{field}.{name}`' for name in STATISTICS)}"
 
 
 def read_amount(bound: object) -> object:
