@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tests.support.workspaces import Bench
@@ -34,8 +33,7 @@ eval grid {
 
 def gates_of(bench: Bench, *words: str) -> dict[tuple[str, str], dict[str, object]]:
     """The gates of a build, by address and word."""
-    told = json.loads(bench.run("--json", *words).out.splitlines()[-1])
-    return {(gate["address"], gate["metric"]): gate for gate in told["gates"]}
+    return {(gate["address"], gate["metric"]): gate for gate in bench.build(*words)["gates"]}
 
 
 def test_a_gate_over_benchmarks(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,8 +48,7 @@ def mock(tmp_path: Path) -> Iterator[str]:
 def gates(bench: Bench, url: str, seconds: str, scorer: str = "number") -> dict[str, dict[str, Any]]:
     """The gates of a build by what they are on."""
     bench.evalfile(EVALFILE.format(url=url, seconds=seconds, scorer=scorer))
-    ran = bench.run("--json")
-    return {gate["metric"]: gate for gate in json.loads(ran.out.splitlines()[-1])["gates"]}
+    return {gate["metric"]: gate for gate in bench.build()["gates"]}
 
 
 def test_gates_are_judged_again_and_run_nothing(tmp_path: Path, mock: str) -> None:

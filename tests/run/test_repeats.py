@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -47,20 +46,13 @@ def mock(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def build(bench: Bench, *words: str) -> dict[str, Any]:
-    """The end of a build for programs."""
-    ran = bench.run("--json", *words)
-    found: dict[str, Any] = json.loads(ran.out.splitlines()[-1])
-    return found
-
-
 def test_more_repeats_ask_only_the_new_ones(tmp_path: Path, mock: str) -> None:
     """From 1 to 3 to 5 samples of 40 items, only the new ones are asked; fewer again, or the same, ask nothing."""
     bench = Bench(tmp_path)
     bench.sums(40)
     bench.evalfile(EVALFILE.format(url=mock))
     for repeats, asked in ((3, 120), (5, 200), (2, 200)):
-        build(bench, f"REPEATS={repeats}")
+        bench.build(f"REPEATS={repeats}")
         assert count_requests(mock) == asked
     assert "nothing to do" in bench.run("REPEATS=2").text
     assert "repeats" in bench.run("-n", "-v", "REPEATS=4").text
@@ -74,9 +66,9 @@ def test_an_endpoint_without_seeds(tmp_path: Path, mock: str, adapter: str) -> N
     bench.evalfile(
         EVALFILE.format(url=mock).replace('    name     = "mock"', f'    name = "mock"\n    adapter = {adapter}')
     )
-    build(bench)
+    bench.build()
     assert count_requests(mock) == 30
-    build(bench, "REPEATS=5")
+    bench.build("REPEATS=5")
     assert count_requests(mock) == 50
 
 
@@ -85,7 +77,7 @@ def test_gates_and_reports(tmp_path: Path, mock: str) -> None:
     bench = Bench(tmp_path)
     bench.sums(40)
     bench.evalfile(EVALFILE.format(url=mock))
-    gates = {gate["metric"]: gate["met"] for gate in build(bench)["gates"]}
+    gates = {gate["metric"]: gate["met"] for gate in bench.build()["gates"]}
     assert gates == {"pass@2": True, "pass^2": False, "majority": True}
     report = (bench.root / "r.md").read_text()
     assert "3 samples of each item" in report

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,28 +41,21 @@ def mock(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def build(bench: Bench, *words: str) -> dict[str, Any]:
-    """The end of a build for programs."""
-    ran = bench.run("--json", *words)
-    found: dict[str, Any] = json.loads(ran.out.splitlines()[-1])
-    return found
-
-
 def test_a_gate_is_decided_with_few_items(tmp_path: Path, mock: str) -> None:
     """A bar far below the score takes few requests, one near it all; a raised limit sends only the rest."""
     bench = Bench(tmp_path)
     bench.sums(400)
     bench.evalfile(EVALFILE.format(url=mock))
-    assert build(bench, "BAR=50%")["gates"][0]["met"] is True
+    assert bench.build("BAR=50%")["gates"][0]["met"] is True
     few = count_requests(mock)
     assert few < 60
-    [gate] = build(bench, "LIMIT=100", "BAR=88%")["gates"]
+    [gate] = bench.build("LIMIT=100", "BAR=88%")["gates"]
     assert gate["met"] is None
     assert gate["message"].startswith("not decided: accuracy is 0.")
     assert count_requests(mock) == 100
-    build(bench, "LIMIT=150", "BAR=88%")
+    bench.build("LIMIT=150", "BAR=88%")
     assert count_requests(mock) == 150
-    [gate] = build(bench, "BAR=99%")["gates"]
+    [gate] = bench.build("BAR=99%")["gates"]
     assert gate["met"] is False
     assert count_requests(mock) == 150
     text = bench.run("results").out
@@ -90,7 +81,7 @@ def test_each_seed_stops_by_itself(tmp_path: Path, mock: str) -> None:
     bench = Bench(tmp_path)
     bench.sums(400)
     bench.evalfile(EVALFILE.format(url=mock).replace("    limit ", "    seed      in 1..3\n    limit "))
-    [gate] = build(bench, "BAR=75%")["gates"]
+    [gate] = bench.build("BAR=75%")["gates"]
     assert gate["met"] is True
     assert len(set(gate["samples"])) > 1
 

@@ -134,6 +134,11 @@ class Bench:
             start_new_session=True,
         )
 
+    def build(self, *words: str) -> dict[str, Any]:
+        """The end of a build for programs, as `--json` prints it."""
+        found: dict[str, Any] = json.loads(self.run("--json", *words).out.splitlines()[-1])
+        return found
+
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run `evalmake WORDS` to its end."""
         environ = self.environ(env)
