@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+if "CI" not in os.environ:  # where it is set, hypothesis does so by itself
+    settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("loaded")  # no test may fail because the machine is busy
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # evalmake is started hundreds of times
 sys.dont_write_bytecode = False
 for _number in (signal.SIGINT, signal.SIGHUP):  # whoever started the tests may ignore them, as `nohup` and `&` do

@@ -51,7 +51,9 @@ def outcome(path: Path, content: bytes) -> str:
         return render(error.diagnostics)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(text=mutated(), ending=st.sampled_from(sorted(LINE_ENDS)), mark=st.booleans())
 def test_line_ends_mean_nothing(folder: Path, text: str, ending: str, mark: bool) -> None:
     """CRLF, CR and a byte order mark change neither the digest of a plan nor a message."""

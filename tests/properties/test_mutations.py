@@ -103,7 +103,9 @@ def mistakes(path: Path) -> Sequence[Diagnostic]:
     return ()
 
 
-LIMITS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LIMITS = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @LIMITS
